@@ -1,0 +1,8 @@
+/** @module Progress of partition sets, kept in the ordered store. */
+export { CheckpointError, type CheckpointErrorCode } from './errors.js';
+export {
+  PartitionCheckpoint,
+  type PartitionLease,
+  type PartitionProgress,
+  type PartitionRecord,
+} from './partition-checkpoint.js';

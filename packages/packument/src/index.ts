@@ -1,0 +1,12 @@
+/** @module Package names, the packument client, verification of documents. */
+export { type Check, type CheckedDocument, checkPackument } from './check.js';
+export { PackumentError, type PackumentErrorCode } from './errors.js';
+export { packumentPath, parsePackageName } from './names.js';
+export {
+  type FetchOptions,
+  type FetchResult,
+  PackumentClient,
+  type PackumentEnv,
+  type PackumentForm,
+  type PackumentRequestOptions,
+} from './packument-client.js';

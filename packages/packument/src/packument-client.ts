@@ -1,0 +1,208 @@
+import {
+  createAbbreviatedKey,
+  createPackumentKey,
+  createStorageDriver,
+  type EntryMetadata,
+  type StorageDriver,
+  type StorageEnv,
+  type StoredEntry,
+} from '@_all_docs/cache';
+import {
+  BaseHTTPClient,
+  type Clock,
+  type Codec,
+  HttpError,
+  RegistryResponse,
+  type Transport,
+  type TransportResponse,
+} from '@_all_docs/http';
+import { type Check, checkPackument } from './check.js';
+import { PackumentError } from './errors.js';
+import { packumentPath, parsePackageName } from './names.js';
+
+/** The part of an environment that fetching documents needs. */
+export interface PackumentEnv extends StorageEnv {
+  /** The registry: documents are asked there. */
+  registry: string;
+  transport: Transport;
+  clock: Pick<Clock, 'now'>;
+  codec?: Codec | undefined;
+}
+
+/** Which of the registry's two forms of a document is asked for and kept. */
+export type PackumentForm = 'full' | 'abbreviated';
+
+export interface PackumentRequestOptions {
+  /** Ask the origin even when a young enough document is stored. */
+  refresh?: boolean;
+  /** How old a stored document may be, in milliseconds; five minutes unless told, as the registry's own caches have it. */
+  maxAgeMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface FetchOptions {
+  signal?: AbortSignal | undefined;
+  /** What is stored already, for a conditional request. */
+  known?: EntryMetadata | undefined;
+}
+
+/** How a fetch ended. `absent` is the origin's own word (404, 410, 451); everything that is no answer is thrown. */
+export type FetchResult =
+  | { outcome: 'stored'; bytes: number; metadata: EntryMetadata }
+  | { outcome: 'unchanged'; bytes: 0; metadata: EntryMetadata }
+  | { outcome: 'absent'; bytes: 0; status: number };
+
+const ACCEPT: Record<PackumentForm, string> = {
+  // Exactly this: `*/*` yields one form or the other, depending on whom one asks.
+  full: 'application/json',
+  abbreviated: 'application/vnd.npm.install-v1+json',
+};
+const ABSENT = new Set([404, 410, 451]);
+const TRIES = 4;
+
+/** Fetches, checks and stores package documents, as received: compressed, with their validators. */
+export class PackumentClient extends BaseHTTPClient {
+  readonly form: PackumentForm;
+  readonly #env: PackumentEnv;
+  readonly #check: Check;
+  #storage: Promise<StorageDriver> | undefined;
+
+  constructor({ env, form = 'full', check = 'crc' }: { env: PackumentEnv; form?: PackumentForm; check?: Check }) {
+    super({ origin: env.registry, transport: env.transport, codec: env.codec });
+    this.#env = env;
+    this.#check = check;
+    this.form = form;
+  }
+
+  /** The cache key of a package's document in this client's form. */
+  keyOf(name: string): string {
+    return this.form === 'full'
+      ? createPackumentKey(name, this.#env.registry)
+      : createAbbreviatedKey(name, this.#env.registry);
+  }
+
+  /**
+   * The document of `/name`, `name` or `@scope/name`: from the store while it is young, else asked for, conditionally
+   * where the store holds one. `json()` is the document; a 404 is the origin's. When no answer comes, what is stored is
+   * returned and says that it is stale (`cache-status`, RFC 9211); with nothing stored the trouble is thrown.
+   */
+  override async request(path: string, options: PackumentRequestOptions = {}): Promise<RegistryResponse> {
+    const name = parsePackageName(path);
+    const held = await this.held(name);
+    const age = held ? this.#env.clock.now() - held.metadata.storedAt : Number.POSITIVE_INFINITY;
+    if (held && !options.refresh && age <= (options.maxAgeMs ?? 300_000)) return this.#respond(held, 'hit');
+    try {
+      const result = await this.fetch(name, { signal: options.signal, known: held?.metadata });
+      if (result.outcome === 'absent') return this.#absent(result.status);
+      const entry = await this.held(name);
+      if (!entry) throw new PackumentError('ERR_BAD_PACKUMENT', `${name} was stored but cannot be read back`);
+      return this.#respond(entry, result.outcome === 'unchanged' ? 'hit; fwd=stale; fwd-status=304' : 'fwd=miss; stored');
+    } catch (error) {
+      if (held && isNoAnswer(error)) return this.#respond(held, `hit; fwd=stale; detail=${(error as HttpError).code}`);
+      throw error;
+    }
+  }
+
+  /** The stored document; `undefined` when there is none. */
+  async held(name: string): Promise<StoredEntry | undefined> {
+    return (await this.#driver()).read(this.keyOf(name));
+  }
+
+  /** Metadata of the stored document; `undefined` when there is none. */
+  async heldMetadata(name: string): Promise<EntryMetadata | undefined> {
+    return (await this.#driver()).head(this.keyOf(name));
+  }
+
+  /**
+   * Asks the registry for one document and commits what it answers. A document that fails its check is asked for again;
+   * what was stored before stays until a better one is whole. Rejects with the `HttpError` or `PackumentError` of the last try.
+   */
+  async fetch(name: string, { signal, known }: FetchOptions = {}): Promise<FetchResult> {
+    let conditional = known;
+    for (let tries = 1; ; tries++) {
+      const response = await this.send(packumentPath(name), { headers: this.#headers(conditional), signal });
+      if (response.status === 304 && !conditional) {
+        // An origin that answers "unchanged" to somebody who holds nothing is asked again, like any damaged answer.
+        if (tries === TRIES) throw unexpected(name, response);
+        continue;
+      }
+      if (response.status === 304 && known) return this.#unchanged(name, known, response);
+      if (ABSENT.has(response.status)) return { outcome: 'absent', bytes: 0, status: response.status };
+      if (response.status !== 200) throw unexpected(name, response);
+      try {
+        return await this.#store(name, response);
+      } catch (error) {
+        if (tries === TRIES || !isDamage(error)) throw error;
+        conditional = undefined;
+      }
+    }
+  }
+
+  async #store(name: string, response: TransportResponse): Promise<FetchResult> {
+    const checked = await checkPackument(name, response.body, response.encoding, this.#check, this.codec);
+    const identity = response.encoding === 'identity';
+    const body = identity ? await this.codec.gzip(response.body) : response.body;
+    const metadata: EntryMetadata = {
+      storedAt: this.#env.clock.now(),
+      encoding: identity ? 'gzip' : response.encoding,
+      size: body.length,
+      etag: response.headers['etag'],
+      lastModified: response.headers['last-modified'],
+      ...checked,
+    };
+    await (await this.#driver()).write(this.keyOf(name), { body, metadata });
+    return { outcome: 'stored', bytes: response.body.length, metadata };
+  }
+
+  async #unchanged(name: string, known: EntryMetadata, response: TransportResponse): Promise<FetchResult> {
+    const storedAt = this.#env.clock.now();
+    const etag = response.headers['etag'] ?? known.etag;
+    await (await this.#driver()).touch(this.keyOf(name), { storedAt, etag });
+    return { outcome: 'unchanged', bytes: 0, metadata: { ...known, storedAt, etag } };
+  }
+
+  #headers(known: EntryMetadata | undefined): Record<string, string> {
+    const headers: Record<string, string> = { accept: ACCEPT[this.form], 'accept-encoding': 'gzip' };
+    if (known?.etag) headers['if-none-match'] = known.etag;
+    else if (known?.lastModified) headers['if-modified-since'] = known.lastModified;
+    return headers;
+  }
+
+  async #respond({ body, metadata }: StoredEntry, status: string): Promise<RegistryResponse> {
+    const age = Math.max(0, Math.floor((this.#env.clock.now() - metadata.storedAt) / 1000));
+    const headers: Record<string, string> = {
+      'content-type': ACCEPT[this.form],
+      age: String(age),
+      'cache-status': `_all_docs; ${status}`,
+    };
+    if (metadata.etag) headers['etag'] = metadata.etag;
+    if (metadata.lastModified) headers['last-modified'] = metadata.lastModified;
+    return new RegistryResponse(200, headers, await this.codec.decode(body, metadata.encoding));
+  }
+
+  #absent(status: number): RegistryResponse {
+    const body = new TextEncoder().encode('{"error":"Not found"}');
+    return new RegistryResponse(status, { 'content-type': 'application/json' }, body);
+  }
+
+  #driver(): Promise<StorageDriver> {
+    this.#storage ??= createStorageDriver(this.#env);
+    return this.#storage;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  if (error instanceof PackumentError) return error.code === 'ERR_BAD_PACKUMENT';
+  return error instanceof HttpError && error.code === 'ERR_ENCODING';
+}
+
+const NO_ANSWER = new Set(['ERR_FETCH_FAILED', 'ERR_TIMEOUT', 'ERR_BLOCKED', 'ERR_RATE_LIMITED', 'ERR_BUDGET_EXHAUSTED', 'ERR_ENCODING']);
+
+function isNoAnswer(error: unknown): boolean {
+  return isDamage(error) || (error instanceof HttpError && NO_ANSWER.has(error.code));
+}
+
+function unexpected(name: string, response: TransportResponse): HttpError {
+  const hint = response.status === 401 || response.status === 403 ? '; check the token for this registry in .npmrc' : '';
+  return new HttpError('ERR_FETCH_FAILED', `${name}: the registry answered ${response.status}${hint}`, { status: response.status });
+}

@@ -1,0 +1,13 @@
+/** @module Key ranges of a registry: partitions, listing, coverage. */
+export {
+  type CoverageProblem,
+  type CoverageReport,
+  type CoveredPartition,
+  type OriginCount,
+  proveCoverage,
+} from './coverage.js';
+export { PartitionError, type PartitionErrorCode } from './errors.js';
+export { type AllDocsPage, type AllDocsRow, type Dropped, shortestSeparator } from './page.js';
+export { assertRange, compareRanges, inRange, type KeyRange, Partition } from './partition.js';
+export { type Listing, PAGE_LIMIT, PartitionClient, type PartitionEnv, type PartitionRequestOptions } from './partition-client.js';
+export { hashRanges, PartitionSet } from './partition-set.js';

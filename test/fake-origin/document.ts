@@ -1,0 +1,105 @@
+import { Affine } from './affine.ts';
+import { ERA_LENGTH, makeEra } from './era.ts';
+import type { Era, EraSources } from './era.ts';
+import { hashText, hex32, mix } from './hash.ts';
+import { fullText, placeholderText, stubText } from './document-text.ts';
+import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { Prose } from './prose.ts';
+import { namedTarballs, pooledTarballs } from './tarballs.ts';
+import type { Tarball, TarballSource } from './tarballs.ts';
+import type { Doc, FakeOriginOptions, Form } from './types.ts';
+import type { World } from './world.ts';
+
+export const PLACEHOLDER_VERSION = '0.0.1-security';
+
+/** What `document-text.ts` needs to write one document. */
+export interface Outline {
+  doc: Doc;
+  rev: string;
+  plan: Plan;
+  modified: number;
+  /** `http://host:port`, the base of tarball URLs. */
+  base: string;
+  form: Form;
+  prose: Prose;
+  tarball: TarballSource;
+  era(index: number): Era;
+}
+
+/** Renders documents. Everything follows from the seed, the name, its changes and the base URL. */
+export class Documents {
+  #world: World;
+  #seed: number;
+  #sizes: 'long-tail' | 'small';
+  #prose: Prose;
+  #sources: EraSources;
+  #tarballs: TarballSource;
+
+  constructor(world: World, options: FakeOriginOptions) {
+    this.#world = world;
+    this.#seed = options.seed;
+    this.#sizes = options.sizes ?? 'long-tail';
+    this.#prose = new Prose(options.seed);
+    const popularity = new Affine(world.table.size, mix(options.seed ^ 0x9090));
+    this.#sources = { table: world.table, popularity, prose: this.#prose };
+    const source = options.tarballs === 'named' ? namedTarballs : pooledTarballs;
+    this.#tarballs = source(options.seed, this.#prose);
+  }
+
+  /** Known without rendering: a 304 costs a hash. Quotes included. */
+  etag(doc: Doc, form: Form, base: string): string {
+    const salt = hashText(`${base} ${form}`, doc.generation);
+    return `"${hex32(hashText(doc.name, this.#seed), hashText(doc.name, ~this.#seed), salt)}"`;
+  }
+
+  modified(doc: Doc): number {
+    return modifiedAt(this.plan(doc), doc);
+  }
+
+  plan(doc: Doc): Plan {
+    return planOf(doc, this.#seed, this.#sizes);
+  }
+
+  /** The document's JSON text; undefined when the registry would say 404. */
+  text(doc: Doc, form: Form, base: string): string | undefined {
+    if (doc.removed === 'deleted' || doc.removed === '404') return undefined;
+    const outline = this.#outline(doc, form, base);
+    if (doc.removed === 'unpublished') return stubText(outline);
+    if (doc.removed === 'placeholder') return placeholderText(outline);
+    return fullText(outline);
+  }
+
+  /** Whether the version's tarball can be fetched, and it. */
+  tarball(doc: Doc, version: string): Tarball | undefined {
+    const there = doc.removed === undefined
+      ? versionIndex(this.plan(doc), version) !== -1
+      : doc.removed === 'placeholder' && version === PLACEHOLDER_VERSION;
+    return there ? this.#tarballs(doc.name, version) : undefined;
+  }
+
+  latest(doc: Doc): string | undefined {
+    if (doc.removed === 'placeholder') return PLACEHOLDER_VERSION;
+    const plan = this.plan(doc);
+    return doc.removed === undefined ? versionAt(plan, plan.versions - 1) : undefined;
+  }
+
+  #outline(doc: Doc, form: Form, base: string): Outline {
+    const plan = this.plan(doc);
+    let current = -1;
+    let era: Era | undefined;
+    return {
+      doc, plan, base, form,
+      rev: this.#world.rev(doc),
+      modified: modifiedAt(plan, doc),
+      prose: this.#prose,
+      tarball: this.#tarballs,
+      era: (index) => {
+        const wanted = Math.floor(index / ERA_LENGTH);
+        if (era === undefined || wanted !== current) era = makeEra(this.#sources, doc.id, plan.hash, wanted);
+        current = wanted;
+        return era;
+      },
+    };
+  }
+}

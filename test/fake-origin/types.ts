@@ -1,0 +1,76 @@
+import type { FaultRule } from './fault-rule.ts';
+
+/** What a request asks for, as far as its path tells. `control` is the fake's own steering, not origin traffic. */
+export type RequestKind = 'root' | 'allDocs' | 'changes' | 'packument' | 'tarball' | 'control' | 'other';
+
+/**
+ * How a name leaves:
+ * - `deleted`: off the list, a `deleted: true` row, 404.
+ * - `unpublished`: off the list, an ordinary row, a 200 stub with `time.unpublished`.
+ * - `placeholder`: stays listed, an ordinary row, one version 0.0.1-security by npm.
+ * - `404`: stays listed, an ordinary row, 404.
+ */
+export type RemovalKind = 'deleted' | 'unpublished' | 'placeholder' | '404';
+
+export type Form = 'full' | 'abbreviated';
+
+export interface FakeOriginOptions {
+  /** Live names at the start, exactly. */
+  packages: number;
+  seed: number;
+  /** 0: a free one. */
+  port?: number;
+  faults?: readonly FaultRule[];
+  /** Waited before every answer but the control ones. */
+  latencyMs?: number;
+  /** `long-tail`: median 5 KB, p90 50 KB, p99 400 KB. `small`: all under about 3 KB. */
+  sizes?: 'long-tail' | 'small';
+  /** The most rows a page may ask for; 10,000. */
+  pageLimit?: number;
+  /**
+   * `pool`: a tarball is one of a few, whatever its name, so digests cost nothing. `named`: package.json in it
+   * has the right name and version (for clients that check); rendering large documents is then slow.
+   */
+  tarballs?: 'pool' | 'named';
+  /** Gzip bodies kept in memory; 256 MB. */
+  cacheBytes?: number;
+}
+
+/** What the world knows of one document. */
+export interface Doc {
+  id: number;
+  name: string;
+  /** How often it was changed since the start. */
+  generation: number;
+  /** How many of those changes added a version. */
+  added: number;
+  removed?: RemovalKind;
+}
+
+export interface NameCount {
+  /** Packument requests for the name. */
+  asked: number;
+  /** Of these, answered 200 or 304, whole. */
+  served: number;
+}
+
+export interface Stats {
+  /** All but control requests. */
+  requests: number;
+  byKind: Record<RequestKind, number>;
+  byStatus: Record<number, number>;
+  /** Faults done, by kind. */
+  faults: Record<string, number>;
+  notModified: number;
+  maxInFlight: number;
+  /** Body bytes handed to sockets. */
+  bytes: number;
+  perName: { get(name: string): NameCount; entries(): Iterable<[string, NameCount]> };
+}
+
+/** A response before it is sent; `body` is null for 304. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer | null;
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { defineConfig, type Options } from 'tsup';
+
+/** Every package, its entries beside `src/index.ts` included. Types come from `tsc -b`. */
+const PACKAGES: Record<string, string[]> = {
+  'packages/http': [],
+  'packages/cache': [],
+  'packages/partition': [],
+  'packages/packument': [],
+  'packages/checkpoint': [],
+  'workers/worker': [],
+  'workers/node': [],
+  'workers/cli': ['main.ts'],
+};
+
+export default defineConfig(
+  Object.entries(PACKAGES).map(([dir, entries]): Options => {
+    const { dependencies = {} } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
+    return {
+      name: dir,
+      entry: ['index.ts', ...entries].map((file) => `${dir}/src/${file}`),
+      outDir: `${dir}/dist`,
+      format: 'esm',
+      target: 'es2023',
+      platform: dir.startsWith('workers/') && dir !== 'workers/worker' ? 'node' : 'neutral',
+      external: Object.keys(dependencies),
+      sourcemap: true,
+      splitting: true,
+      dts: false,
+      clean: false,
+      silent: true,
+    };
+  }),
+);

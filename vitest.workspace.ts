@@ -1,0 +1,13 @@
+import type { TestProjectConfiguration } from 'vitest/config';
+
+const project = (name: string, include: string[], more: object = {}): TestProjectConfiguration => ({
+  test: { name, include, environment: 'node', ...more },
+});
+
+/** One project for each kind of proof. Everything imports the built packages, as a user would. */
+export default [
+  project('packages', ['packages/*/test/**/*.test.ts']),
+  project('workers', ['workers/*/test/**/*.test.ts'], { testTimeout: 60_000 }),
+  project('fake-origin', ['test/fake-origin/**/*.test.ts'], { testTimeout: 30_000 }),
+  project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 60_000 }),
+];

@@ -1,0 +1,211 @@
+import { Cache, createStorageDriver, encodeOrigin, type OrderedStore } from '@_all_docs/cache';
+import { aborted } from '@_all_docs/http';
+import { type Check, PackumentClient, type PackumentForm } from '@_all_docs/packument';
+import { type CoverageReport, type KeyRange, PartitionClient, proveCoverage } from '@_all_docs/partition';
+import { codeOf, messageOf, WorkerError } from '../errors.js';
+import type { Env } from '../interfaces.js';
+import type { Context } from './context.js';
+import type { BootstrapEvent, BootstrapResult } from './events.js';
+import { fetchPhase, namesIn, type Wanted } from './fetch-phase.js';
+import { listPhase } from './list-phase.js';
+import { Meter } from './meter.js';
+import { readOriginInfo } from './origin-info.js';
+import { Outcomes } from './outcomes.js';
+import { Owner } from './owner.js';
+import { type Depth, fetchCheckpoint, listCheckpoint, type Run, readRun, runId, writeRun } from './run.js';
+import { chunkPartitions, rangePartitions, type Selection } from './selection.js';
+
+export interface BootstrapOptions {
+  selection: Selection;
+  depth?: Depth;
+  form?: PackumentForm;
+  check?: Check;
+  /** Tasks under way at once; the governor below keeps the pace. */
+  concurrency?: number;
+  signal?: AbortSignal | undefined;
+}
+
+const THROTTLED = new Set(['ERR_RATE_LIMITED', 'ERR_BUDGET_EXHAUSTED']);
+
+/**
+ * Brings a selection of packages into the cache: lists (ranges only), fetches, proves. Interrupted at any point, the same
+ * call goes on where it was; called again after its end, it revalidates. Resolves with how it ended, also when a rate
+ * limit, a budget or the caller's signal ended it; rejects when it could not do its work (storage, a dead or foreign origin).
+ */
+export async function bootstrap(
+  options: BootstrapOptions,
+  env: Env,
+  report: (event: BootstrapEvent) => void = () => {},
+): Promise<BootstrapResult> {
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const { context, resumed } = await prepare(options, env, report, signal);
+  const started = env.clock.now();
+  const result: BootstrapResult = {
+    status: 'done',
+    run: context.run.id,
+    resumed,
+    names: undefined,
+    partitions: 0,
+    ...context.tally,
+    bytes: 0,
+    requests: 0,
+    throttled: 0,
+    seconds: 0,
+    coverage: undefined,
+  };
+  await context.owner.register(started);
+  try {
+    await work(options, context, result);
+    if (context.tally.failed > 0 || result.coverage?.holds === false) result.status = 'incomplete';
+    context.run.finishedAt = env.clock.now();
+    await writeRun(context.store, context.run);
+  } catch (error) {
+    stop.abort();
+    const code = codeOf(error) ?? '';
+    if (options.signal?.aborted) result.status = 'interrupted';
+    else if (THROTTLED.has(code)) result.status = 'throttled';
+    else throw error;
+    result.reason = { code: code || 'ERR_ABORTED', message: messageOf(error) };
+  } finally {
+    await context.owner.leave();
+  }
+  const { bytes, requests, throttled } = context.meter;
+  return { ...result, ...context.tally, bytes, requests, throttled, seconds: (env.clock.now() - started) / 1000 };
+}
+
+async function work({ selection }: BootstrapOptions, context: Context, result: BootstrapResult): Promise<void> {
+  if (selection.kind === 'names') {
+    const { names } = selection;
+    result.names = names.length;
+    const ranges = chunkPartitions(names);
+    result.partitions = ranges.length;
+    await fetchPhase(context, ranges, async (range) => namesIn(names, range), names.length);
+    return;
+  }
+  await list(selection, context);
+  const records = await context.listing.inOrder();
+  result.partitions = records.length;
+  result.coverage = await prove(context, selection);
+  result.names = result.coverage.rows;
+  await learnPivots(context, selection, records);
+  if (context.run.depth === 'names') return;
+  const listed = records.filter(({ state }) => state === 'complete');
+  const total = listed.reduce((sum, { rows }) => sum + rows, 0);
+  await fetchPhase(context, listed, (range) => listedNames(context, range), total);
+}
+
+/** Nothing is listed twice in one run: a finished pass is taken as it is. */
+async function list(selection: Selection & { kind: 'range' }, context: Context): Promise<void> {
+  const { run, store, env, signal } = context;
+  if (run.after) return;
+  if (!run.before) {
+    // Before the first page: whatever changes from here on is in the feed past this sequence.
+    run.before = await readOriginInfo(env, signal);
+    await writeRun(store, run);
+  }
+  const pivots = selection.pivots ?? (await learnedPivots(store, run.origin));
+  await listPhase(context, rangePartitions(selection, pivots, run.origin));
+  run.after = await readOriginInfo(env, signal);
+  await writeRun(store, run);
+}
+
+async function prove(context: Context, selection: KeyRange): Promise<CoverageReport> {
+  const { run, report } = context;
+  context.meter.begin('prove', undefined);
+  const coverage = await proveRun(context.cache, context.partitions, run, selection);
+  report({ type: 'coverage', report: coverage });
+  return coverage;
+}
+
+/** The coverage proof of a run's listing, from what is stored alone. */
+export async function proveRun(cache: Cache, client: PartitionClient, run: Run, whole: KeyRange): Promise<CoverageReport> {
+  const records = await listCheckpoint(cache, run.id).inOrder();
+  const covered = records.map(({ startKey, endKey, state, rows }) => ({ startKey, endKey, rows: state === 'complete' ? rows : undefined }));
+  const counted = whole.startKey === null && whole.endKey === null && run.before && run.after;
+  const total = counted ? { before: run.before?.docCount ?? 0, after: run.after?.docCount ?? 0, moved: movement(run) } : undefined;
+  const failed = records.filter(({ state }) => state !== 'complete');
+  const coverage = await proveCoverage(covered, (range) => client.held(range), whole, total);
+  for (const { startKey, endKey, error } of failed) {
+    coverage.problems.push({ kind: 'missing', message: `[${startKey}-${endKey}) was not listed: ${error ?? 'not reached'}` });
+  }
+  return { ...coverage, holds: coverage.problems.length === 0 };
+}
+
+/** How far the count may be off honestly: the changes that the feed counted meanwhile, and rows that are no packages. */
+function movement({ before, after, foreignRows = 0 }: Run): number {
+  const changes = before?.updateSeq !== undefined && after?.updateSeq !== undefined ? after.updateSeq - before.updateSeq : 0;
+  return Math.max(0, changes) + foreignRows;
+}
+
+async function listedNames({ partitions }: Context, range: KeyRange): Promise<Wanted[]> {
+  const rows = await partitions.held(range);
+  if (!rows) throw new WorkerError('ERR_LISTING_LOST', `the stored rows of [${range.startKey}-${range.endKey}) are gone; run partition fetch for this range, then the same command again`);
+  return rows.map(({ id, value }) => ({ name: id, rev: value?.rev }));
+}
+
+async function prepare(
+  { selection, depth = 'packuments', form = 'full', check = 'crc', concurrency = 10 }: BootstrapOptions,
+  env: Env,
+  report: (event: BootstrapEvent) => void,
+  signal: AbortSignal,
+): Promise<{ context: Context; resumed: boolean }> {
+  if (signal.aborted) throw aborted(signal);
+  const driver = await createStorageDriver(env);
+  const cache = new Cache({ driver });
+  const store = env.ordered ?? driver.ordered;
+  if (!store) throw new WorkerError('ERR_NO_ORDERED_STORE', 'a bootstrap needs an ordered store for its checkpoint; use a driver with an index');
+  const { origin, registry } = env;
+  const id = runId({ origin, registry, depth, form }, selection);
+  const listing = listCheckpoint(cache, id);
+  const fetching = fetchCheckpoint(cache, id);
+  const known = await readRun(store, id);
+  const resumed = known !== undefined && known.finishedAt === undefined;
+  let run = known;
+  if (!resumed || !run) {
+    // Marks first: a run must never begin with those of the one before.
+    await listing.clear();
+    await fetching.clear();
+    const { pivots: _, ...range } = selection.kind === 'range' ? selection : { kind: 'names' as const, count: selection.names.length, pivots: undefined };
+    run = { id, origin, registry, depth, form, selection: range, startedAt: env.clock.now() };
+    await writeRun(store, run);
+  }
+  const outcomes = new Outcomes(store, registry);
+  await outcomes.load();
+  report({ type: 'start', run: id, resumed, origin, registry });
+  const context: Context = {
+    env,
+    cache,
+    store,
+    run,
+    owner: new Owner(store, env.random),
+    meter: new Meter(env, report),
+    outcomes,
+    partitions: new PartitionClient({ env: { ...env, storage: driver } }),
+    packuments: new PackumentClient({ env: { ...env, storage: driver }, form, check }),
+    listing,
+    fetching,
+    concurrency,
+    signal,
+    report,
+    tally: { stored: 0, unchanged: 0, held: 0, absent: 0, failed: 0 },
+  };
+  return { context, resumed };
+}
+
+function pivotsKey(origin: string): string {
+  return `v1:pivots:${encodeOrigin(origin)}`;
+}
+
+/** Boundaries that an earlier pass found by splitting; none before the first pass. */
+async function learnedPivots(store: OrderedStore, origin: string): Promise<string[]> {
+  const text = await store.get(pivotsKey(origin));
+  return text === undefined ? [] : (JSON.parse(text) as string[]);
+}
+
+/** Remembers how a whole, proved pass was cut, so that the next one can list its parts side by side. */
+async function learnPivots({ store, run }: Context, selection: KeyRange, records: readonly KeyRange[]): Promise<void> {
+  if (selection.startKey !== null || selection.endKey !== null) return;
+  const pivots = records.flatMap(({ startKey }) => (startKey === null ? [] : [startKey]));
+  await store.commit([{ key: pivotsKey(run.origin), value: JSON.stringify(pivots) }]);
+}

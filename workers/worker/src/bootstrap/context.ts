@@ -1,0 +1,52 @@
+import type { Cache, OrderedStore } from '@_all_docs/cache';
+import type { PartitionCheckpoint } from '@_all_docs/checkpoint';
+import type { PackumentClient } from '@_all_docs/packument';
+import type { PartitionClient } from '@_all_docs/partition';
+import { codeOf } from '../errors.js';
+import type { Env } from '../interfaces.js';
+import type { BootstrapEvent } from './events.js';
+import type { Meter } from './meter.js';
+import type { Outcomes } from './outcomes.js';
+import type { Owner } from './owner.js';
+import type { Run } from './run.js';
+
+/** What the phases of one bootstrap share. */
+export interface Context {
+  env: Env;
+  cache: Cache;
+  store: OrderedStore;
+  run: Run;
+  owner: Owner;
+  meter: Meter;
+  outcomes: Outcomes;
+  partitions: PartitionClient;
+  packuments: PackumentClient;
+  listing: PartitionCheckpoint;
+  fetching: PartitionCheckpoint;
+  concurrency: number;
+  signal: AbortSignal;
+  report: (event: BootstrapEvent) => void;
+  tally: { stored: number; unchanged: number; held: number; absent: number; failed: number };
+}
+
+/** How long a partition is leased; renewed while it is worked on. */
+export const LEASE_MS = 60_000;
+
+/** Trouble with one item, which is noted and leaves the others alone. Everything else stops the work. */
+const ITEM_ERRORS = new Set([
+  'ERR_BAD_NAME',
+  'ERR_BAD_PACKUMENT',
+  'ERR_BAD_PAGE',
+  'ERR_BAD_URL',
+  'ERR_BLOCKED',
+  'ERR_ENCODING',
+  'ERR_FETCH_FAILED',
+  'ERR_KEY_TOO_LONG',
+  'ERR_TIMEOUT',
+  'ERR_TOO_LARGE',
+  'ERR_TOO_MANY_REDIRECTS',
+]);
+
+export function isItemError(error: unknown): boolean {
+  return ITEM_ERRORS.has(codeOf(error) ?? '');
+}

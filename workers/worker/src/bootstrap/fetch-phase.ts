@@ -1,0 +1,161 @@
+import type { PartitionLease } from '@_all_docs/checkpoint';
+import { inRange, type KeyRange } from '@_all_docs/partition';
+import PQueue from 'p-queue';
+import { codeOf, messageOf, WorkerError } from '../errors.js';
+import { type Context, isItemError, LEASE_MS } from './context.js';
+
+/** A name to fetch, with the revision that the listing gave for it. */
+export interface Wanted {
+  name: string;
+  rev?: string | undefined;
+}
+
+/** A partition under way: it is marked when all its names are settled. */
+interface Portion {
+  lease: PartitionLease;
+  open: number;
+  names: number;
+  failed: number;
+}
+
+interface Task extends Wanted {
+  portion: Portion;
+}
+
+const OTHERS_POLL_MS = 500;
+/** So many failures with no answer in between mean that the origin is down, not the packages. */
+const DOWN_AFTER = 25;
+
+/** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
+export async function fetchPhase(
+  context: Context,
+  ranges: readonly KeyRange[],
+  namesOf: (range: KeyRange) => Promise<readonly Wanted[]>,
+  total: number,
+): Promise<void> {
+  const { fetching, meter } = context;
+  await fetching.recordPartitions(ranges);
+  await fetching.retryFailed();
+  const { stats } = await fetching.getProgress();
+  meter.begin('fetch', total, stats.rows);
+  await new Fetcher(context, namesOf).run();
+  meter.flush();
+}
+
+class Fetcher {
+  readonly #context: Context;
+  readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
+  readonly #queue: PQueue;
+  #fatal: unknown;
+  #failuresInRow = 0;
+
+  constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
+    this.#context = context;
+    this.#namesOf = namesOf;
+    this.#queue = new PQueue({ concurrency: context.concurrency });
+  }
+
+  async run(): Promise<void> {
+    try {
+      for await (const task of this.#cursor()) {
+        // One waiting task per runner: enough to keep them busy, and all that is held in memory.
+        await this.#queue.onSizeLessThan(this.#context.concurrency);
+        if (this.#stopped) break;
+        void this.#queue.add(() => this.#settle(task));
+      }
+    } finally {
+      await this.#queue.onIdle();
+    }
+    if (this.#fatal !== undefined) throw this.#fatal;
+    this.#context.signal.throwIfAborted();
+  }
+
+  get #stopped(): boolean {
+    return this.#fatal !== undefined || this.#context.signal.aborted;
+  }
+
+  async *#cursor(): AsyncGenerator<Task> {
+    const { fetching, owner, env, signal } = this.#context;
+    while (!this.#stopped) {
+      const lease = await fetching.claim(owner.id, env.clock.now(), LEASE_MS, owner.isAlive);
+      if (!lease) {
+        if (!(await fetching.isLeasedByOthers(owner.id, env.clock.now(), owner.isAlive))) return;
+        await env.clock.sleep(OTHERS_POLL_MS, signal).catch(() => undefined);
+        continue;
+      }
+      const wanted = await this.#namesOf(lease.record);
+      // One more than the names, given back below: a portion must not be finished while it is still being handed out.
+      const portion: Portion = { lease, open: wanted.length + 1, names: wanted.length, failed: 0 };
+      for (const { name, rev } of wanted) yield { name, rev, portion };
+      await this.#close(portion);
+    }
+  }
+
+  /** Never rejects: what one name meets is its outcome, what all would meet stops the work. */
+  async #settle(task: Task): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await this.#fetch(task);
+      await this.#close(task.portion);
+    } catch (error) {
+      this.#fatal ??= error;
+      this.#queue.clear();
+    }
+  }
+
+  async #fetch({ name, rev, portion }: Task): Promise<void> {
+    const { packuments, run, meter, tally, outcomes, env, signal } = this.#context;
+    const known = await packuments.heldMetadata(name);
+    if (known && (known.storedAt >= run.startedAt || (rev !== undefined && known.rev === rev))) {
+      tally.held += 1;
+      meter.add(1);
+      return;
+    }
+    try {
+      const result = await packuments.fetch(name, { known, signal });
+      this.#failuresInRow = 0;
+      meter.bytes += result.bytes;
+      tally[result.outcome] += 1;
+      if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
+      else await outcomes.fetched(name);
+    } catch (error) {
+      if (!isItemError(error)) throw error;
+      await this.#fail(name, error, portion);
+    }
+    meter.add(1);
+  }
+
+  async #fail(name: string, error: unknown, portion: Portion): Promise<void> {
+    const { outcomes, meter, tally, report, env } = this.#context;
+    portion.failed += 1;
+    tally.failed += 1;
+    meter.errors += 1;
+    report({ type: 'problem', code: codeOf(error) ?? '', message: messageOf(error), name });
+    await outcomes.failed(name, error, env.clock.now());
+    this.#failuresInRow += 1;
+    if (this.#failuresInRow >= DOWN_AFTER) {
+      throw new WorkerError('ERR_ORIGIN_DOWN', `${DOWN_AFTER} packages in a row got no answer; last: ${messageOf(error)}; check --registry and the network, then run the same command again`, { cause: error });
+    }
+  }
+
+  async #close(portion: Portion): Promise<void> {
+    const { fetching, owner, env } = this.#context;
+    portion.open -= 1;
+    const { record } = portion.lease;
+    if (portion.open === 0) {
+      if (portion.failed > 0) await fetching.markFailed(record.index, `${portion.failed} of ${portion.names} packages failed`);
+      else await fetching.markComplete(record.index, { rows: portion.names });
+      return;
+    }
+    const now = env.clock.now();
+    if (portion.lease.until - now > LEASE_MS / 2) return;
+    portion.lease.until = now + LEASE_MS;
+    // Somebody took it over, as leases allow: both do the same work, and either may mark it.
+    await fetching.renew({ ...portion.lease, owner: owner.id }, now, LEASE_MS).catch(() => undefined);
+  }
+}
+
+/** The names of a sorted list that lie in a range. */
+export function namesIn(names: readonly string[], range: KeyRange): Wanted[] {
+  return names.filter((name) => inRange(name, range)).map((name) => ({ name }));
+}

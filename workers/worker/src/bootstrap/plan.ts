@@ -1,0 +1,94 @@
+import { createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
+import type { PackumentForm } from '@_all_docs/packument';
+import { PAGE_LIMIT } from '@_all_docs/partition';
+import type { Env } from '../interfaces.js';
+import { countRange, readOriginInfo } from './origin-info.js';
+import type { Depth } from './run.js';
+import type { Selection } from './selection.js';
+
+/** What a bootstrap would take, before it is begun. Sizes are estimates and say from what. */
+export interface BootstrapPlan {
+  /** Packages selected; `undefined` when the origin gives no way to count a range. */
+  packages: number | undefined;
+  /** Of the packages selected, how many are held already; counted for lists of names, estimated for none. */
+  requests: { list: number; packuments: number; total: number } | undefined;
+  /** Compressed bytes over the network, and on disk with the store's own overhead. */
+  bytes: number | undefined;
+  diskBytes: number | undefined;
+  files: number | undefined;
+  hours: number | undefined;
+  bytesPerPackument: number;
+  bytesPerPackumentFrom: 'held documents' | 'an assumed mean';
+  rate: number;
+  budget: { limit: number | undefined; used: number; months: number | undefined };
+}
+
+export interface PlanOptions {
+  selection: Selection;
+  depth?: Depth;
+  form?: PackumentForm;
+  /** Requests a second. */
+  rate?: number;
+  /** The month's budget and what is used of it; no limit where absent. */
+  budget?: { limit: number; used: number } | undefined;
+}
+
+/** Mean compressed size where nothing is held to go by: between the means published for the whole registry and our own sample. */
+const ASSUMED_BYTES: Record<PackumentForm, number> = { full: 8_000, abbreviated: 3_000 };
+/** cacache: the body in 4 KiB blocks, its index file, and a share of their folders. */
+const DISK_OVERHEAD = 6_300;
+const SAMPLE = 1_000;
+
+/** Estimates requests, bytes, hours, disk and budget. Asks the origin for its count (and two offsets for a part of the names), and for nothing else. */
+export async function planBootstrap(options: PlanOptions, env: Env): Promise<BootstrapPlan> {
+  const { selection, depth = 'packuments', form = 'full', rate = 20, budget } = options;
+  const packages = await countPackages(selection, env);
+  const sampled = await sampleBytes(env, form);
+  const each = sampled ?? ASSUMED_BYTES[form];
+  const plan: BootstrapPlan = {
+    packages,
+    requests: undefined,
+    bytes: undefined,
+    diskBytes: undefined,
+    files: undefined,
+    hours: undefined,
+    bytesPerPackument: Math.round(each),
+    bytesPerPackumentFrom: sampled === undefined ? 'an assumed mean' : 'held documents',
+    rate,
+    budget: { limit: budget?.limit, used: budget?.used ?? 0, months: undefined },
+  };
+  if (packages === undefined) return plan;
+  // The root before and after, a page for each full portion, and one that says there is no more.
+  const list = selection.kind === 'names' ? 0 : Math.ceil(packages / (PAGE_LIMIT - 1)) + 3;
+  const documents = depth === 'names' ? 0 : packages;
+  const total = list + documents;
+  plan.requests = { list, packuments: documents, total };
+  plan.bytes = Math.round(documents * each + packages * (selection.kind === 'names' ? 0 : 33));
+  plan.diskBytes = plan.bytes + (documents + list) * DISK_OVERHEAD;
+  plan.files = 2 * (documents + list);
+  plan.hours = rate === Number.POSITIVE_INFINITY ? 0 : Math.round((total / rate / 3600) * 100) / 100;
+  if (budget) {
+    const now = Math.max(0, budget.limit - budget.used);
+    plan.budget.months = total <= now ? 1 : 1 + Math.ceil((total - now) / budget.limit);
+  }
+  return plan;
+}
+
+async function countPackages(selection: Selection, env: Env): Promise<number | undefined> {
+  if (selection.kind === 'names') return selection.names.length;
+  const { docCount } = await readOriginInfo(env);
+  return countRange(env, selection, docCount);
+}
+
+/** Mean size of the first documents held; `undefined` when too few are to mean anything. */
+async function sampleBytes(env: Env, form: PackumentForm): Promise<number | undefined> {
+  const storage = await createStorageDriver(env);
+  const prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  let count = 0;
+  let bytes = 0;
+  for await (const key of storage.list(prefix, { limit: SAMPLE })) {
+    bytes += (await storage.head(key))?.size ?? 0;
+    count += 1;
+  }
+  return count < 100 ? undefined : bytes / count;
+}

@@ -1,0 +1,29 @@
+/** @module Work items, queues and the bootstrap, for every runtime. */
+export { bootstrap, type BootstrapOptions, proveRun } from './bootstrap/bootstrap.js';
+export type { BootstrapEvent, BootstrapResult, Phase, ProgressEvent } from './bootstrap/events.js';
+export { type OriginInfo, readOriginInfo } from './bootstrap/origin-info.js';
+export { type Outcome, Outcomes } from './bootstrap/outcomes.js';
+export { OWNER_PREFIX } from './bootstrap/owner.js';
+export { type BootstrapPlan, planBootstrap } from './bootstrap/plan.js';
+export { type Depth, listRuns, type Run } from './bootstrap/run.js';
+export { EVERYTHING, nameList, scopeSelection, type Selection } from './bootstrap/selection.js';
+export { codeOf, messageOf, WorkerError, type WorkerErrorCode } from './errors.js';
+export {
+  type Env,
+  type Lease,
+  type Logger,
+  type PackumentPayload,
+  type PartitionPayload,
+  QUEUE_ATTEMPTS,
+  QUEUE_BACKOFF_MS,
+  type QueueSize,
+  type WorkItem,
+  type WorkQueue,
+  type WorkResult,
+} from './interfaces.js';
+export { MemoryQueue, type QueueOptions } from './memory-queue.js';
+export { MonthlyBudget, NPM_MONTHLY_REQUESTS } from './monthly-budget.js';
+export { processPackument, processPartition, processWorkItem, workQueue } from './processor.js';
+export { createQueue } from './queue.js';
+export { createStorageDriver } from './storage.js';
+export { assertWorkItem } from './work-item.js';

@@ -1,0 +1,121 @@
+import type { Clock } from '@_all_docs/http';
+import PQueue from 'p-queue';
+import { WorkerError } from './errors.js';
+import { type Lease, QUEUE_ATTEMPTS, QUEUE_BACKOFF_MS, type QueueSize, type WorkItem, type WorkQueue } from './interfaces.js';
+import { assertWorkItem } from './work-item.js';
+
+export interface QueueOptions {
+  /** Items leased at once; 10 unless told. */
+  concurrency?: number;
+  /** Length of the interval that `intervalCap` counts in, in milliseconds; 1,000 unless told. */
+  interval?: number;
+  /** Leases an interval; 20 unless told. */
+  intervalCap?: number;
+}
+
+/** The reference {@link WorkQueue}: items in memory, p-queue keeps the pace of leases. Gone with the process. */
+export class MemoryQueue implements WorkQueue {
+  readonly #pace: PQueue;
+  readonly #clock: Clock;
+  readonly #waiting: WorkItem[] = [];
+  readonly #takers: (() => void)[] = [];
+  readonly #leased = new Map<string, () => void>();
+  readonly #dead: WorkItem[] = [];
+  #delayed = 0;
+  #leases = 0;
+  #closed = false;
+
+  constructor(clock: Clock, { concurrency = 10, interval = 1_000, intervalCap = 20 }: QueueOptions = {}) {
+    this.#clock = clock;
+    this.#pace = new PQueue({ concurrency, interval, intervalCap });
+  }
+
+  async enqueue(item: WorkItem): Promise<void> {
+    assertWorkItem(item);
+    if (this.#closed) throw new WorkerError('ERR_QUEUE_CLOSED', 'the queue is closed');
+    if (!this.#waiting.some(({ id }) => id === item.id)) this.#insert(item);
+  }
+
+  async lease({ waitMs = 0, signal }: { waitMs?: number; signal?: AbortSignal } = {}): Promise<Lease | undefined> {
+    if (this.#waiting.length === 0 && waitMs > 0) await this.#arrival(waitMs, signal);
+    if (this.#waiting.length === 0 || this.#closed || signal?.aborted) return undefined;
+    return new Promise((resolve, reject) => {
+      // The task is a slot of the pace: it begins when a lease may be given, and ends with ack or fail.
+      this.#pace.add(() => this.#grant(resolve)).catch(reject);
+    });
+  }
+
+  async ack(lease: Lease): Promise<void> {
+    this.#release(lease);
+  }
+
+  async fail(lease: Lease, _error: unknown): Promise<void> {
+    if (!this.#release(lease)) return;
+    const item = { ...lease.item, attempts: lease.item.attempts + 1 };
+    if (item.attempts >= QUEUE_ATTEMPTS) {
+      this.#dead.push(item);
+      return;
+    }
+    this.#delayed += 1;
+    void this.#clock.sleep(QUEUE_BACKOFF_MS * 2 ** (item.attempts - 1)).then(() => {
+      this.#delayed -= 1;
+      if (!this.#closed) this.#insert(item);
+    });
+  }
+
+  async size(): Promise<QueueSize> {
+    return { waiting: this.#waiting.length + this.#delayed, leased: this.#leased.size, dead: this.#dead.length };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#pace.clear();
+    for (const wake of this.#takers.splice(0)) wake();
+    for (const release of this.#leased.values()) release();
+    this.#leased.clear();
+  }
+
+  /** Behind all items that are as urgent or more so. */
+  #insert(item: WorkItem): void {
+    let at = this.#waiting.length;
+    while (at > 0 && (this.#waiting[at - 1] as WorkItem).priority > item.priority) at -= 1;
+    this.#waiting.splice(at, 0, item);
+    this.#takers.shift()?.();
+  }
+
+  #grant(give: (lease: Lease | undefined) => void): Promise<void> | undefined {
+    const item = this.#waiting.shift();
+    if (!item) {
+      give(undefined);
+      return undefined;
+    }
+    this.#leases += 1;
+    const lease = { id: `${item.id}#${this.#leases}`, item };
+    return new Promise((release) => {
+      this.#leased.set(lease.id, release);
+      give(lease);
+    });
+  }
+
+  #release(lease: Lease): boolean {
+    const release = this.#leased.get(lease.id);
+    this.#leased.delete(lease.id);
+    release?.();
+    return release !== undefined;
+  }
+
+  /** Ends when an item arrives, the time is over or the caller leaves. */
+  async #arrival(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const timer = new AbortController();
+    const stop = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal;
+    let wake = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      wake = resolve;
+      this.#takers.push(wake);
+    });
+    await Promise.race([arrived, this.#clock.sleep(waitMs, stop).catch(() => undefined)]);
+    timer.abort();
+    const at = this.#takers.indexOf(wake);
+    if (at !== -1) this.#takers.splice(at, 1);
+  }
+}

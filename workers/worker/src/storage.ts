@@ -1,0 +1,1 @@
+export { createStorageDriver } from '@_all_docs/cache';
