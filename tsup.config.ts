@@ -27,6 +27,7 @@ export default defineConfig(
       sourcemap: true,
       splitting: true,
       dts: false,
+      removeNodeProtocol: false,
       clean: false,
       silent: true,
     };

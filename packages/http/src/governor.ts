@@ -52,7 +52,10 @@ export class Governor {
         const paid = budget.take();
         if (paid) await paid;
         const response = await transport(request);
-        lane.leave(startedAt, classify(response), parseRetryAfter(response.headers['retry-after'], clock.now()));
+        lane.leave(startedAt, classify(response), {
+          bytes: response.body.length,
+          retryAfterMs: parseRetryAfter(response.headers['retry-after'], clock.now()),
+        });
         return response;
       } catch (error) {
         lane.leave(startedAt, isTrouble(error) ? 'trouble' : undefined);
@@ -70,6 +73,7 @@ export class Governor {
       requests: 0,
       throttled: 0,
       troubles: 0,
+      bytes: 0,
       pausedUntil: 0,
     };
     for (const { state } of this.#lanes.values()) {
@@ -77,6 +81,7 @@ export class Governor {
       sum.requests += state.requests;
       sum.throttled += state.throttled;
       sum.troubles += state.troubles;
+      sum.bytes += state.bytes;
       sum.limit = Math.min(sum.limit, state.limit);
       sum.rate = Math.min(sum.rate, state.rate);
       sum.pausedUntil = Math.max(sum.pausedUntil, state.pausedUntil);

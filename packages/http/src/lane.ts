@@ -23,8 +23,17 @@ export interface LaneState {
   throttled: number;
   /** Answers that were none so far: broken connections, 5xx, block pages. */
   troubles: number;
+  /** Bytes of bodies received so far, as they travelled. */
+  bytes: number;
   /** Epoch milliseconds before which nothing is sent; 0 when nothing holds the lane back. */
   pausedUntil: number;
+}
+
+/** What came of a request, beside the verdict. */
+export interface Outcome {
+  bytes?: number;
+  /** What the origin's Retry-After asks for. */
+  retryAfterMs?: number | undefined;
 }
 
 interface Waiter {
@@ -67,6 +76,7 @@ export class Lane {
   #requests = 0;
   #throttled = 0;
   #troubles = 0;
+  #bytes = 0;
   #windowStart = 0;
   #windowCount = 0;
   #observedRate = 0;
@@ -89,6 +99,7 @@ export class Lane {
       requests: this.#requests,
       throttled: this.#throttled,
       troubles: this.#troubles,
+      bytes: this.#bytes,
       pausedUntil: this.#pausedUntil > this.#clock.now() ? this.#pausedUntil : 0,
     };
   }
@@ -107,8 +118,9 @@ export class Lane {
   }
 
   /** Tells how a request ended. `undefined` for one that says nothing about the origin (stopped by us). */
-  leave(startedAt: number, verdict: Verdict | undefined, retryAfterMs?: number): void {
+  leave(startedAt: number, verdict: Verdict | undefined, { bytes = 0, retryAfterMs }: Outcome = {}): void {
     this.#inFlight -= 1;
+    this.#bytes += bytes;
     if (verdict === 'throttled') this.#onThrottle(startedAt, retryAfterMs);
     else if (verdict === 'trouble') this.#onTrouble(startedAt);
     else if (verdict === 'ok') this.#onAnswer();

@@ -10,3 +10,4 @@ export {
   type PackumentForm,
   type PackumentRequestOptions,
 } from './packument-client.js';
+export { type VerifiedPackument, verifyPackuments } from './verify.js';

@@ -1,4 +1,5 @@
 import {
+  CacheError,
   createAbbreviatedKey,
   createPackumentKey,
   createStorageDriver,
@@ -103,9 +104,14 @@ export class PackumentClient extends BaseHTTPClient {
     }
   }
 
-  /** The stored document; `undefined` when there is none. */
+  /** The stored document; `undefined` when there is none, or when it is damaged and must be fetched again. */
   async held(name: string): Promise<StoredEntry | undefined> {
-    return (await this.#driver()).read(this.keyOf(name));
+    try {
+      return await (await this.#driver()).read(this.keyOf(name));
+    } catch (error) {
+      if (error instanceof CacheError && error.code === 'ERR_CORRUPT') return undefined;
+      throw error;
+    }
   }
 
   /** Metadata of the stored document; `undefined` when there is none. */

@@ -1,1 +1,59 @@
 #!/usr/bin/env node
+// The launcher: plain JavaScript that any Node understands. It runs the command in this process where this Node is
+// new enough, else in the Node that was installed beside it.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const main = new URL('../dist/main.js', import.meta.url);
+
+if (!existsSync(main)) {
+  console.error('error ERR_NOT_BUILT: the command is not built yet; run `npm start` or `pnpm build` at the repository first');
+  process.exit(1);
+}
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major >= 26 || (major === 24 && minor >= 15) || (major === 22 && minor >= 22)) {
+  await import(main);
+} else {
+  const node = installedNode();
+  if (!node) {
+    console.error(`error ERR_OLD_NODE: Node ${process.versions.node} is too old; use Node 22.22, 24.15 or newer`);
+    process.exit(1);
+  }
+  run(node);
+}
+
+function installedNode() {
+  const { resolve } = createRequire(import.meta.url);
+  for (const name of [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`]) {
+    try {
+      return resolve(`${name}/bin/node`);
+    } catch {
+      // Not the package of this platform.
+    }
+  }
+  return undefined;
+}
+
+function run(node) {
+  // The channel tells the child when this process is gone, however it went: nothing runs on behind the user's back.
+  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ALL_DOCS_LAUNCHED: '1' },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`error ERR_OLD_NODE: cannot start ${node}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    } else {
+      process.exit(code ?? 1);
+    }
+  });
+}

@@ -1,1 +1,59 @@
-export {};
+/** @module The `_all_docs` command: reads flags, runs one command, ends with the exit code of section "exit codes" in the README. */
+import { codeOf, messageOf } from '@_all_docs/worker';
+import { CommanderError } from 'commander';
+import { EXIT, exitCodeOf, signalExitCode } from './exit.js';
+import type { Io } from './io.js';
+import { createProgram } from './program.js';
+
+const stop = new AbortController();
+let caught: NodeJS.Signals | undefined;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // The second time, whoever asks does not want to wait for a tidy end; what is stored is whole either way.
+    if (caught) process.exit(signalExitCode(signal));
+    caught = signal;
+    stop.abort(new Error(signal));
+  });
+}
+if (process.env['ALL_DOCS_LAUNCHED']) {
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
+}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `_all_docs cache ls | head`: the reader has what it wanted.
+  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failure);
+});
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  interactive: Boolean(process.stdout.isTTY && process.stderr.isTTY) && !process.env['CI'] && process.env['TERM'] !== 'dumb',
+  env: process.env,
+  signal: stop.signal,
+};
+
+try {
+  await createProgram(io).parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+if (caught) process.exitCode = signalExitCode(caught);
+
+/** One message with a code and a next step; gives the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    say('ERR_USAGE', `${error.message.replace(/^error: /, '')}; see _all_docs --help`);
+    return EXIT.usage;
+  }
+  if (caught) return signalExitCode(caught);
+  say(codeOf(error) ?? 'ERR_INTERNAL', messageOf(error));
+  if (codeOf(error) === undefined && error instanceof Error) io.err(`${error.stack}\n`);
+  return exitCodeOf(error);
+}
+
+function say(code: string, message: string): void {
+  io.err(`error ${code}: ${message}\n`);
+  if (process.argv.includes('--json')) io.out(`${JSON.stringify({ type: 'error', code, message })}\n`);
+}

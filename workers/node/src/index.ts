@@ -1,1 +1,11 @@
-export {};
+/** @module Node.js bindings: cacache and SQLite storage, undici, the environment. */
+export { systemClock } from './clock.js';
+export { type CreateEnvOptions, createEnv, type NodeEnv } from './create-env.js';
+export { defaultCacheDirectory } from './default-cache.js';
+export { type FileSystem, nodeFileSystem } from './file-system.js';
+export { NodeStorageDriver, type NodeStorageOptions } from './node-storage-driver.js';
+export { deriveOrigin, type NpmSettings, readNpmSettings } from './npm-config.js';
+export { SqliteOrderedStore } from './sqlite-ordered-store.js';
+export { type ClosableTransport, createUndiciTransport, type UndiciTransportOptions } from './undici-transport.js';
+export { VERSION } from './version.js';
+export { zlibCodec } from './zlib-codec.js';

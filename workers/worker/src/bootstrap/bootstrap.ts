@@ -13,7 +13,7 @@ import { readOriginInfo } from './origin-info.js';
 import { Outcomes } from './outcomes.js';
 import { Owner } from './owner.js';
 import { type Depth, fetchCheckpoint, listCheckpoint, type Run, readRun, runId, writeRun } from './run.js';
-import { chunkPartitions, rangePartitions, type Selection } from './selection.js';
+import { chunkPartitions, type RangeSelection, rangePartitions, type Selection } from './selection.js';
 
 export interface BootstrapOptions {
   selection: Selection;
@@ -70,8 +70,7 @@ export async function bootstrap(
   } finally {
     await context.owner.leave();
   }
-  const { bytes, requests, throttled } = context.meter;
-  return { ...result, ...context.tally, bytes, requests, throttled, seconds: (env.clock.now() - started) / 1000 };
+  return { ...result, ...context.tally, ...context.meter.traffic, seconds: (env.clock.now() - started) / 1000 };
 }
 
 async function work({ selection }: BootstrapOptions, context: Context, result: BootstrapResult): Promise<void> {
@@ -96,7 +95,7 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
 }
 
 /** Nothing is listed twice in one run: a finished pass is taken as it is. */
-async function list(selection: Selection & { kind: 'range' }, context: Context): Promise<void> {
+async function list(selection: RangeSelection, context: Context): Promise<void> {
   const { run, store, env, signal } = context;
   if (run.after) return;
   if (!run.before) {

@@ -8,7 +8,7 @@ export type BootstrapEvent =
   | { type: 'phase'; phase: Phase; total: number | undefined }
   | ProgressEvent
   | { type: 'coverage'; report: CoverageReport }
-  | { type: 'problem'; code: string; message: string; name?: string };
+  | { type: 'error'; code: string; message: string; name?: string };
 
 export interface ProgressEvent {
   type: 'progress';

@@ -114,7 +114,6 @@ class Fetcher {
     try {
       const result = await packuments.fetch(name, { known, signal });
       this.#failuresInRow = 0;
-      meter.bytes += result.bytes;
       tally[result.outcome] += 1;
       if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
       else await outcomes.fetched(name);
@@ -130,7 +129,7 @@ class Fetcher {
     portion.failed += 1;
     tally.failed += 1;
     meter.errors += 1;
-    report({ type: 'problem', code: codeOf(error) ?? '', message: messageOf(error), name });
+    report({ type: 'error', code: codeOf(error) ?? '', message: messageOf(error), name });
     await outcomes.failed(name, error, env.clock.now());
     this.#failuresInRow += 1;
     if (this.#failuresInRow >= DOWN_AFTER) {

@@ -1,3 +1,4 @@
+import type { GovernorState } from '@_all_docs/http';
 import type { Env } from '../interfaces.js';
 import type { BootstrapEvent, Phase } from './events.js';
 
@@ -8,30 +9,27 @@ const WINDOW_MS = 10_000;
 export class Meter {
   done = 0;
   errors = 0;
-  bytes = 0;
   #phase: Phase = 'list';
   #total: number | undefined;
   #reportedAt = 0;
   readonly #env: Pick<Env, 'clock' | 'governor'>;
   readonly #report: (event: BootstrapEvent) => void;
-  readonly #requestsBefore: number;
-  readonly #throttledBefore: number;
+  /** The governor's counts when this run began: it may serve others too. */
+  readonly #before: Pick<GovernorState, 'requests' | 'throttled' | 'bytes'>;
   /** Samples of (time, done) over the last seconds: the rate follows what happens now, not the average since the start. */
   #samples: [number, number][] = [];
 
   constructor(env: Pick<Env, 'clock' | 'governor'>, report: (event: BootstrapEvent) => void) {
     this.#env = env;
     this.#report = report;
-    this.#requestsBefore = env.governor?.state.requests ?? 0;
-    this.#throttledBefore = env.governor?.state.throttled ?? 0;
+    this.#before = env.governor?.state ?? { requests: 0, throttled: 0, bytes: 0 };
   }
 
-  get requests(): number {
-    return (this.#env.governor?.state.requests ?? 0) - this.#requestsBefore;
-  }
-
-  get throttled(): number {
-    return (this.#env.governor?.state.throttled ?? 0) - this.#throttledBefore;
+  /** Requests, 429s and bytes received since this run began; zeros where no governor counts. */
+  get traffic(): { requests: number; throttled: number; bytes: number } {
+    const { requests, throttled, bytes } = this.#env.governor?.state ?? this.#before;
+    const before = this.#before;
+    return { requests: requests - before.requests, throttled: throttled - before.throttled, bytes: bytes - before.bytes };
   }
 
   begin(phase: Phase, total: number | undefined, done = 0): void {
@@ -65,9 +63,7 @@ export class Meter {
       rate: Math.round(rate * 10) / 10,
       etaSeconds: left === undefined || rate === 0 ? undefined : Math.ceil(left / rate),
       errors: this.errors,
-      throttled: this.throttled,
-      requests: this.requests,
-      bytes: this.bytes,
+      ...this.traffic,
       pausedSeconds: pausedUntil > now ? Math.ceil((pausedUntil - now) / 1000) : 0,
     });
   }

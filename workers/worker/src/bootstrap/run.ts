@@ -1,5 +1,5 @@
 import { type Cache, fingerprint, hex, type OrderedStore, prefixRange } from '@_all_docs/cache';
-import { PartitionCheckpoint } from '@_all_docs/checkpoint';
+import { PartitionCheckpoint, type PartitionProgress } from '@_all_docs/checkpoint';
 import type { PackumentForm } from '@_all_docs/packument';
 import type { OriginInfo } from './origin-info.js';
 import { type Selection, selectionId } from './selection.js';
@@ -55,4 +55,9 @@ export function listCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
 /** How far a run's fetching is. */
 export function fetchCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
   return new PartitionCheckpoint(cache, `fetch:${id}`);
+}
+
+/** How far a run is, by its marks. */
+export async function runProgress(cache: Cache, { id }: Pick<Run, 'id'>): Promise<{ listed: PartitionProgress; fetched: PartitionProgress }> {
+  return { listed: await listCheckpoint(cache, id).getProgress(), fetched: await fetchCheckpoint(cache, id).getProgress() };
 }

@@ -1,19 +1,23 @@
 import { compareBytes, fingerprint } from '@_all_docs/cache';
 import { inRange, type KeyRange, Partition } from '@_all_docs/partition';
 
-/** Which packages: a range of the origin's names (cut by pivots where given), or a list of names. */
-export type Selection =
-  | { kind: 'range'; startKey: string | null; endKey: string | null; pivots?: readonly string[] | undefined }
-  | { kind: 'names'; names: readonly string[] };
+/** A range of the origin's names, cut by pivots where given. */
+export interface RangeSelection extends KeyRange {
+  kind: 'range';
+  pivots?: readonly string[] | undefined;
+}
+
+/** Which packages: a range of names, or a sorted list of them. */
+export type Selection = RangeSelection | { kind: 'names'; names: readonly string[] };
 
 /** All names of the origin. */
-export const EVERYTHING: Selection = { kind: 'range', startKey: null, endKey: null };
+export const EVERYTHING: RangeSelection = { kind: 'range', startKey: null, endKey: null };
 
 /** Names of one list that are fetched under one mark of the checkpoint. */
 const CHUNK = 250;
 
 /** The range of all packages of a scope: `@types` or `types` is `['@types/', '@types0')`, as `0` follows `/`. */
-export function scopeSelection(scope: string): Selection {
+export function scopeSelection(scope: string): RangeSelection {
   const name = scope.startsWith('@') ? scope : `@${scope}`;
   return { kind: 'range', startKey: `${name}/`, endKey: `${name}0` };
 }

@@ -1,0 +1,29 @@
+import { createPartitionPrefix, decodeCacheKey } from '@_all_docs/cache';
+import { compareRanges, type KeyRange, PartitionClient } from '@_all_docs/partition';
+import { Command } from 'commander';
+import type { Io } from '../../io.js';
+import { type EnvFlags, withEnv } from '../../open-env.js';
+import { cacheOption, jsonOption, originOption, registryOption } from '../../options.js';
+
+export function partitionLsCommand(io: Io): Command {
+  return new Command('ls')
+    .description('Held partitions in the order of their names: start, end, rows (tab-separated; an empty end is open)')
+    .addOption(originOption())
+    .addOption(registryOption())
+    .addOption(cacheOption())
+    .addOption(jsonOption())
+    .action((flags: EnvFlags & { json?: boolean }) =>
+      withEnv(flags, io, async (env) => {
+        const client = new PartitionClient({ env });
+        const ranges: KeyRange[] = [];
+        for await (const key of env.storage.list(createPartitionPrefix(env.origin))) {
+          const decoded = decodeCacheKey(key);
+          if (decoded.type === 'partition') ranges.push(decoded);
+        }
+        for (const { startKey, endKey } of ranges.sort(compareRanges)) {
+          const rows = (await client.held({ startKey, endKey }))?.length ?? 0;
+          io.out(flags.json ? `${JSON.stringify({ type: 'partition', startKey, endKey, rows })}\n` : `${startKey ?? ''}\t${endKey ?? ''}\t${rows}\n`);
+        }
+      }),
+    );
+}

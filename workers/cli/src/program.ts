@@ -1,0 +1,52 @@
+import { VERSION } from '@_all_docs/worker-node';
+import { Command } from 'commander';
+import { bootstrapCommand } from './commands/bootstrap.js';
+import { cacheGetCommand } from './commands/cache/get.js';
+import { cacheLsCommand } from './commands/cache/ls.js';
+import { cacheStatsCommand } from './commands/cache/stats.js';
+import { packumentFetchCommand } from './commands/packument/fetch.js';
+import { packumentShowCommand } from './commands/packument/show.js';
+import { packumentVerifyCommand } from './commands/packument/verify.js';
+import { partitionFetchCommand } from './commands/partition/fetch.js';
+import { partitionLsCommand } from './commands/partition/ls.js';
+import { partitionVerifyCommand } from './commands/partition/verify.js';
+import { statusCommand } from './commands/status.js';
+import type { Io } from './io.js';
+
+/** The whole command line. */
+export function createProgram(io: Io): Command {
+  const program = new Command('_all_docs')
+    .description('A replica of the npm registry: list it, fetch it, prove that it is complete')
+    .version(VERSION)
+    .addCommand(bootstrapCommand(io))
+    .addCommand(
+      new Command('partition')
+        .description('Names by key ranges')
+        .addCommand(partitionFetchCommand(io))
+        .addCommand(partitionLsCommand(io))
+        .addCommand(partitionVerifyCommand(io)),
+    )
+    .addCommand(
+      new Command('packument')
+        .description('Package documents')
+        .addCommand(packumentFetchCommand(io))
+        .addCommand(packumentShowCommand(io))
+        .addCommand(packumentVerifyCommand(io)),
+    )
+    .addCommand(
+      new Command('cache')
+        .description('What is stored')
+        .addCommand(cacheLsCommand(io))
+        .addCommand(cacheGetCommand(io))
+        .addCommand(cacheStatsCommand(io)),
+    )
+    .addCommand(statusCommand(io));
+  configure(program, io);
+  return program;
+}
+
+/** Commander inherits neither of these to commands made elsewhere. */
+function configure(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({ writeOut: io.out, writeErr: () => {} });
+  for (const child of command.commands) configure(child, io);
+}

@@ -1,0 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { aborted, type Clock } from '@_all_docs/http';
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    try {
+      await sleep(ms, undefined, signal ? { signal } : {});
+    } catch {
+      throw aborted(signal);
+    }
+  },
+};

@@ -1,0 +1,93 @@
+import { encodeOrigin, normalizeOrigin } from '@_all_docs/cache';
+import { type Clock, Governor, originOf, type Transport, withRedirects, withRetry } from '@_all_docs/http';
+import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
+import { systemClock } from './clock.js';
+import type { FileSystem } from './file-system.js';
+import { NodeStorageDriver } from './node-storage-driver.js';
+import { deriveOrigin, readNpmSettings } from './npm-config.js';
+import { createUndiciTransport } from './undici-transport.js';
+import { VERSION } from './version.js';
+import { zlibCodec } from './zlib-codec.js';
+
+export interface CreateEnvOptions {
+  /** Directory of the replica. */
+  cache: string;
+  /** Replication host; derived for the public npm registry, to be given for any other one that is to be listed. */
+  origin?: string | undefined;
+  /** Registry; what npm's own configuration says unless given. */
+  registry?: string | undefined;
+  /** Requests in flight at once; 10 unless told. */
+  concurrency?: number | undefined;
+  /** Requests a second; 20 unless told, `Infinity` for no limit of our own. */
+  rate?: number | undefined;
+  /** Requests a month; five million on the public npm registry unless told, as its terms say, and no limit elsewhere. */
+  budget?: number | undefined;
+  queue?: WorkQueue | undefined;
+  logger?: Logger | undefined;
+  /** How to reach whoever runs this, for the User-Agent. */
+  contact?: string | undefined;
+  clock?: Clock;
+  random?: () => number;
+  fs?: FileSystem;
+  /** Another way to sockets, below retry and governor. */
+  transport?: Transport;
+}
+
+/** An environment on Node.js. `close` it to let go of files and connections. */
+export interface NodeEnv extends Env {
+  storage: NodeStorageDriver;
+  governor: Governor;
+  /** The month's budget; `undefined` where there is no limit. */
+  budget: MonthlyBudget | undefined;
+  /** Whether the replication host is known; without it packages can be fetched by name, not listed. */
+  originKnown: boolean;
+  close(): Promise<void>;
+}
+
+/** Binds the core to Node.js: cacache and SQLite, undici, the machine's clock. Opens the cache directory, so its trouble shows here. */
+export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
+  const { clock = systemClock, random = Math.random, fs, concurrency = 10, rate = 20 } = options;
+  const { registry, authorization } = await readNpmSettings(options.registry, { cwd: process.cwd(), env: process.env });
+  const origin = options.origin === undefined ? deriveOrigin(registry) : normalizeOrigin(options.origin);
+  const storage = new NodeStorageDriver(options.cache, { clock, ...(fs ? { fs } : {}) });
+  await storage.open();
+  const limit = options.budget ?? (encodeOrigin(registry) === 'npm' ? NPM_MONTHLY_REQUESTS : undefined);
+  const budget = limit === undefined ? undefined : new MonthlyBudget(storage.ordered, clock, limit);
+  const governor = new Governor({ clock, random, concurrency, rate, budget });
+  const sockets = options.transport
+    ? { transport: options.transport, close: async () => {} }
+    : createUndiciTransport({ userAgent: userAgent(options.contact), connections: concurrency });
+  const authorized = withAuthorization(sockets.transport, registry, authorization);
+  return {
+    origin: origin ?? registry,
+    originKnown: origin !== undefined,
+    registry,
+    storage,
+    ordered: storage.ordered,
+    transport: withRetry(governor.wrap(withRedirects(authorized)), { clock, random }),
+    governor,
+    budget,
+    clock,
+    random,
+    codec: zlibCodec,
+    queue: options.queue,
+    logger: options.logger,
+    async close() {
+      await sockets.close();
+      await budget?.settle();
+      await storage.close();
+    },
+  };
+}
+
+/** Credentials go to the registry that they are for, and nowhere else. */
+function withAuthorization(transport: Transport, registry: string, authorization: string | undefined): Transport {
+  if (authorization === undefined) return transport;
+  const host = originOf(registry);
+  return (request) =>
+    transport(originOf(request.url) === host ? { ...request, headers: { ...request.headers, authorization } } : request);
+}
+
+function userAgent(contact: string | undefined): string {
+  return `_all_docs/${VERSION} (+npm:@_all_docs/cli${contact ? `; ${contact.replace(/[^\x20-\x7e]|[()]/g, '')}` : ''})`;
+}

@@ -1,0 +1,174 @@
+import cacache from 'cacache';
+import {
+  assertKey,
+  CacheError,
+  type EntryEncoding,
+  type EntryMetadata,
+  type ListOptions,
+  type OrderedStore,
+  prefixRange,
+  type RowChange,
+  type RowExpectation,
+  type RowRange,
+  StorageDriver,
+  type StoredEntry,
+} from '@_all_docs/cache';
+import { type CacheDirectory, openCacheDirectory } from './cache-directory.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { readError, writeError } from './storage-errors.js';
+import { zlibCodec } from './zlib-codec.js';
+
+/** An index row: the entry's metadata, and where cacache keeps the body. */
+interface IndexRow extends EntryMetadata {
+  integrity: string;
+}
+
+export interface NodeStorageOptions {
+  fs?: FileSystem;
+  clock?: { now(): number };
+}
+
+/** What all index rows' keys begin with in the ordered store. */
+const ENTRY = 'entry:';
+
+/**
+ * Bodies in cacache, their index in SQLite beside it. The directory stays a cache that npm's own cacache library
+ * reads, lists and verifies; but what counts is the index row, which is committed after the body. Bodies are read by
+ * their digest, so a damaged cacache index can neither hide an entry nor bring back an older one.
+ */
+export class NodeStorageDriver extends StorageDriver {
+  readonly cachePath: string;
+  override readonly ordered: OrderedStore;
+  protected override readonly clock: { now(): number };
+  readonly #fs: FileSystem;
+  /** The last write under way for each key: writers of one key take turns, or body and row could come from two of them. */
+  readonly #turns = new Map<string, Promise<void>>();
+  #opening: Promise<CacheDirectory> | undefined;
+  #missing = 0;
+
+  constructor(cachePath: string, { fs = nodeFileSystem, clock = Date }: NodeStorageOptions = {}) {
+    super();
+    this.cachePath = cachePath;
+    this.clock = clock;
+    this.#fs = fs;
+    this.ordered = lazyStore(() => this.open().then(({ ordered }) => ordered));
+  }
+
+  /** Rows whose body was not there when it was read: each was answered as a miss. */
+  get missingBodies(): number {
+    return this.#missing;
+  }
+
+  /** Opens the directory now instead of at the first call, so that trouble shows before work begins. */
+  open(): Promise<CacheDirectory> {
+    this.#opening ??= openCacheDirectory(this.cachePath, this.#fs);
+    return this.#opening;
+  }
+
+  async read(key: string): Promise<StoredEntry | undefined> {
+    const row = await this.#row(key);
+    if (!row) return undefined;
+    const { integrity, ...metadata } = row;
+    try {
+      const body = await cacache.get.byDigest(this.cachePath, integrity);
+      return { body, metadata };
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT') {
+        this.#missing += 1;
+        return undefined;
+      }
+      if (code !== 'EINTEGRITY' && code !== 'EBADSIZE') throw readError(key, error);
+      // Out of the way at once: cacache would keep the damaged file when the same bytes are stored again.
+      await cacache.rm.content(this.cachePath, integrity);
+      throw new CacheError('ERR_CORRUPT', `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`, { cause: error });
+    }
+  }
+
+  async head(key: string): Promise<EntryMetadata | undefined> {
+    const row = await this.#row(key);
+    if (!row) return undefined;
+    const { integrity: _, ...metadata } = row;
+    return metadata;
+  }
+
+  write(key: string, { body, metadata }: StoredEntry): Promise<void> {
+    return this.#inTurn(key, async () => {
+      const { ordered } = await this.open();
+      try {
+        const integrity = String(await cacache.put(this.cachePath, key, body as Buffer, { metadata, memoize: false }));
+        const row: IndexRow = { ...metadata, size: body.length, digest: metadata.digest ?? integrity, integrity };
+        await ordered.commit([{ key: ENTRY + key, value: JSON.stringify(row) }]);
+      } catch (error) {
+        throw writeError(key, error);
+      }
+    });
+  }
+
+  override touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
+    return this.#inTurn(key, async () => {
+      const row = await this.#row(key);
+      if (row) await this.ordered.commit([{ key: ENTRY + key, value: JSON.stringify({ ...row, ...metadata }) }]);
+    });
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#inTurn(key, async () => {
+      const { ordered } = await this.open();
+      try {
+        if (await this.#row(key)) await cacache.rm.entry(this.cachePath, key);
+        await ordered.commit([{ key: ENTRY + key, value: undefined }]);
+      } catch (error) {
+        throw writeError(key, error);
+      }
+    });
+  }
+
+  async *list(prefix = '', { after, limit }: ListOptions = {}): AsyncIterable<string> {
+    const { ordered } = await this.open();
+    const rows = ordered.list({ ...prefixRange(ENTRY + prefix), after: after === undefined ? undefined : ENTRY + after, limit });
+    for await (const [key] of rows) yield key.slice(ENTRY.length);
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all(this.#turns.values());
+    const directory = await this.#opening?.catch(() => undefined);
+    directory?.close();
+    this.#opening = undefined;
+  }
+
+  protected override async decode(body: Uint8Array, encoding: EntryEncoding): Promise<Uint8Array> {
+    return zlibCodec.decode(body, encoding);
+  }
+
+  async #row(key: string): Promise<IndexRow | undefined> {
+    assertKey(key, this.maxKeyBytes);
+    const { ordered } = await this.open();
+    const text = await ordered.get(ENTRY + key);
+    return text === undefined ? undefined : (JSON.parse(text) as IndexRow);
+  }
+
+  async #inTurn(key: string, work: () => Promise<void>): Promise<void> {
+    assertKey(key, this.maxKeyBytes);
+    const before = this.#turns.get(key);
+    const turn = before ? before.then(work) : work();
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(key, settled);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(key) === settled) this.#turns.delete(key);
+    }
+  }
+}
+
+/** The same store, opened at the first call. */
+function lazyStore(open: () => Promise<OrderedStore>): OrderedStore {
+  return {
+    get: async (key: string) => (await open()).get(key),
+    async *list(range?: RowRange) {
+      yield* (await open()).list(range);
+    },
+    commit: async (changes: readonly RowChange[], expect?: readonly RowExpectation[]) => (await open()).commit(changes, expect),
+  };
+}

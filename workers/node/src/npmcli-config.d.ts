@@ -1,0 +1,26 @@
+/** The part of npm's configuration library that is used here; it ships no types. */
+declare module '@npmcli/config' {
+  export default class Config {
+    constructor(options: {
+      npmPath: string;
+      cwd: string;
+      env: Record<string, string | undefined>;
+      argv: string[];
+      definitions: unknown;
+      shorthands: unknown;
+      flatten: unknown;
+      nerfDarts: unknown;
+      execPath: string;
+      platform: string;
+      warn?: boolean;
+    });
+    load(): Promise<void>;
+    get(name: 'registry'): string;
+    getCredentialsByURI(uri: string): { token?: string; auth?: string };
+  }
+}
+
+declare module '@npmcli/config/lib/definitions/index.js' {
+  const npm: { definitions: unknown; shorthands: unknown; flatten: unknown; nerfDarts: unknown };
+  export default npm;
+}
