@@ -47,7 +47,7 @@ export function tagsText({ plan }: Outline): string {
   return `"latest":"${versionAt(plan, plan.versions - 1)}"${next}`;
 }
 
-function headText({ doc, rev }: Outline): string {
+export function headText({ doc, rev }: Outline): string {
   const name = JSON.stringify(doc.name);
   return `{"_id":${name},"_rev":"${rev}","name":${name}`;
 }
@@ -56,12 +56,12 @@ function abbreviatedText(outline: Outline, tags: string, versions: string): stri
   return `{"name":${JSON.stringify(outline.doc.name)},"dist-tags":{${tags}},"versions":{${versions}},"modified":"${iso(outline.modified)}"}`;
 }
 
-function timeText({ plan, modified }: Outline, members: string): string {
+export function timeText({ plan, modified }: Outline, members: string): string {
   return `"time":{"created":"${iso(Math.floor(plan.created))}","modified":"${iso(modified)}",${members}}`;
 }
 
 /** The fields behind `time`; a readme fills the document up to its size. */
-function describeText(outline: Outline, room: number, hash: number): string {
+export function describeText(outline: Outline, room: number, hash: number): string {
   const { plan, prose } = outline;
   const people = peopleText(plan.hash);
   const page = `https://code.example/${plan.hash.toString(36)}`;
@@ -73,7 +73,7 @@ function describeText(outline: Outline, room: number, hash: number): string {
 }
 
 /** One manifest after another, by index; parts that do not change with the version are made once. */
-function manifestWriter(outline: Outline): (index: number) => string {
+export function manifestWriter(outline: Outline): (index: number) => string {
   const { doc, plan, form } = outline;
   const name = JSON.stringify(doc.name);
   const people = peopleText(plan.hash);
@@ -118,6 +118,6 @@ export function tarballPath(name: string, version: string): string {
   return `/${scope}${last}/-/${last}-${version}.tgz`;
 }
 
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }

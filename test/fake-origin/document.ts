@@ -3,6 +3,7 @@ import { ERA_LENGTH, makeEra } from './era.ts';
 import type { Era, EraSources } from './era.ts';
 import { hashText, hex32, mix } from './hash.ts';
 import { fullText, placeholderText, stubText } from './document-text.ts';
+import { hugeText } from './huge-text.ts';
 import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { Prose } from './prose.ts';
@@ -68,6 +69,11 @@ export class Documents {
     if (doc.removed === 'unpublished') return stubText(outline);
     if (doc.removed === 'placeholder') return placeholderText(outline);
     return fullText(outline);
+  }
+
+  /** A live document blown up to `bytes`, piece by piece. */
+  huge(doc: Doc, form: Form, base: string, bytes: number): Iterable<string> {
+    return hugeText(this.#outline(doc, form, base), bytes);
   }
 
   /** Whether the version's tarball can be fetched, and it. */

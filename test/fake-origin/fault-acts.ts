@@ -1,11 +1,39 @@
-import { textAnswer } from './answer.ts';
-import { send } from './exchange.ts';
+import { notFound, textAnswer } from './answer.ts';
+import { send, sendHonest } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
+import {
+  badUtf8, corruptGzip, hostileKeys, sameEtag, unsolicited304, wholeCut, wrongEtag, wrongName,
+} from './fault-body.ts';
+import type { Hit } from './fault-book.ts';
+import { gzipBomb, huge } from './fault-large.ts';
+import { bendPage, pageCut, rowsDuplicate, rowsOutside, rowsUnordered, totalMoves } from './fault-page.ts';
 import type { FaultKind, FaultRule } from './fault-rule.ts';
+import { drip, half, stall, wrongLength } from './fault-wire.ts';
+import type { Answer } from './types.ts';
 
+/** Answers on its own, whatever was asked. */
 type Act = (exchange: Exchange, rule: FaultRule) => void | Promise<void>;
+/** Bends the honest answer; undefined when that cannot have the fault. */
+type Bend = (exchange: Exchange, hit: Hit) => Promise<Answer | undefined>;
 
-const ACTS: Record<FaultKind, Act> = {
+const BENDS = {
+  'whole-cut': wholeCut,
+  'corrupt-gzip': corruptGzip,
+  'wrong-etag': wrongEtag,
+  'same-etag': sameEtag,
+  'unsolicited-304': unsolicited304,
+  'wrong-name': wrongName,
+  'hostile-keys': hostileKeys,
+  'bad-utf8': badUtf8,
+  huge,
+  'page-cut': bendPage(pageCut),
+  'rows-outside': bendPage(rowsOutside),
+  'rows-duplicate': bendPage(rowsDuplicate),
+  'rows-unordered': bendPage(rowsUnordered),
+  'total-moves': bendPage(totalMoves),
+} satisfies Partial<Record<FaultKind, Bend>>;
+
+const ACTS: Record<Exclude<FaultKind, keyof typeof BENDS>, Act> = {
   429: tooMany,
   'rate-limit': tooMany,
   500: (exchange) => sendJsonError(exchange, 500, 'Internal Server Error'),
@@ -17,12 +45,34 @@ const ACTS: Record<FaultKind, Act> = {
   'html-200': (exchange) => sendPage(exchange, 200, 'Sign in to continue'),
   'html-403': (exchange) => sendPage(exchange, 403, 'Sorry, you have been blocked'),
   'html-404': (exchange) => sendPage(exchange, 404, 'Not found'),
+  stall,
+  drip,
+  'wrong-length': wrongLength,
+  'gzip-bomb': async (exchange, rule) => send(exchange, await gzipBomb(rule)),
+  empty: (exchange) => sendJson(exchange, ''),
+  'json-array': (exchange) => sendJson(exchange, '[]'),
+  'json-null': (exchange) => sendJson(exchange, 'null'),
+  'redirect-loop': (exchange) => redirect(exchange, exchange.base),
+  'redirect-host': (exchange, { to = '' }) => redirect(exchange, to.replace(/\/+$/, '')),
+  'not-found': (exchange) => send(exchange, notFound()),
 };
 
-/** Answers wrongly, as the rule says, and counts it. */
-export async function misbehave(exchange: Exchange, rule: FaultRule): Promise<void> {
-  exchange.counters.fault(rule.fault);
-  await ACTS[rule.fault](exchange, rule);
+/** Answers wrongly, as the rule says, and counts it; or honestly, uncounted, when this answer cannot have the fault. */
+export async function misbehave(exchange: Exchange, hit: Hit): Promise<void> {
+  const { fault } = hit.rule;
+  if (!isBend(fault)) {
+    exchange.counters.fault(fault);
+    return ACTS[fault](exchange, hit.rule);
+  }
+  const reads = exchange.req.method === 'GET' || exchange.req.method === 'HEAD';
+  const answer = reads ? await (BENDS[fault] as Bend)(exchange, hit) : undefined;
+  if (!answer) return sendHonest(exchange);
+  exchange.counters.fault(fault);
+  send(exchange, answer);
+}
+
+function isBend(fault: FaultKind): fault is keyof typeof BENDS {
+  return Object.hasOwn(BENDS, fault);
 }
 
 /** As the CDN in front of the public registry does: a page, not JSON. */
@@ -47,17 +97,12 @@ function sendJsonError(exchange: Exchange, status: number, error: string): void 
   send(exchange, textAnswer(status, 'application/json', JSON.stringify({ error })));
 }
 
-/** The first half of the honest body, then the end of the connection. Without a length it is sent in chunks. */
-async function half(exchange: Exchange, withLength: boolean): Promise<void> {
-  const { req, res, counters } = exchange;
-  const answer = await exchange.honest();
-  const { 'content-length': length, ...rest } = answer.headers;
-  const body = answer.body ?? Buffer.alloc(0);
-  counters.status(answer.status);
-  res.writeHead(answer.status, withLength && length !== undefined ? answer.headers : rest);
-  const part = body.subarray(0, Math.floor(body.length / 2));
-  counters.bytes(part.length);
-  if (part.length === 0) res.flushHeaders();
-  // The callback comes when the system has the bytes, so the client gets them before the end.
-  res.write(part, () => req.socket.destroy());
+/** With no ETag: these bodies must not be answered with a 304 later. */
+function sendJson(exchange: Exchange, text: string): void {
+  send(exchange, textAnswer(200, 'application/json', text));
+}
+
+/** To the same raw target under another base. */
+function redirect(exchange: Exchange, base: string): void {
+  send(exchange, textAnswer(302, 'text/plain', '', { location: `${base}${exchange.req.url}` }));
 }

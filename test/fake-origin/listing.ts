@@ -65,6 +65,13 @@ export class Listing {
     return page;
   }
 
+  /** At most `count` listed ids of the table before `start`, in order. */
+  before(start: Buffer, count: number): number[] {
+    const ids: number[] = [];
+    for (let id = this.#table.lowerBound(start) - 1; id >= 0 && ids.length < count; id--) if (this.has(id)) ids.unshift(id);
+    return ids;
+  }
+
   #addedBound(key: Buffer): number {
     return lowerBound(this.#added, (entry) => Buffer.compare(entry.key, key) < 0);
   }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { checkRules } from './fault-rule.ts';
+import { checkRules } from './rule-check.ts';
 import { startFakeOrigin } from './server.ts';
 import type { FakeOriginOptions } from './types.ts';
 

@@ -12,23 +12,40 @@ export function rootAnswer(world: World, path: string): Answer {
   return jsonAnswer(200, { db_name: 'registry', ...engine, doc_count: world.count, update_seq: world.updateSeq });
 }
 
+/** A page of `_all_docs` before it is written. */
+export interface AllDocsPage {
+  total: number;
+  offset: number;
+  ids: number[];
+  start: Buffer | null;
+  end: Buffer | null;
+  inclusiveEnd: boolean;
+}
+
 /** `_all_docs`, with the parameters that the replication API takes; what it does not take is a 400. */
-export function allDocsAnswer(world: World, query: URLSearchParams, pageLimit: number): Answer {
-  return answered(() => {
-    refuse(query, ['skip', 'keys', 'descending', 'start_key', 'end_key', 'endkey_docid', 'conflicts', 'stale']);
-    refuseTrue(query, ['include_docs', 'update_seq']);
-    const limit = limitOf(query, pageLimit);
-    const key = keyOf(query, 'key');
-    const start = key ?? keyOf(query, 'startkey') ?? docidOf(query);
-    const end = key ?? keyOf(query, 'endkey');
-    const page = world.page(start, end, key !== null || query.get('inclusive_end') !== 'false', limit);
-    const rows = page.ids.map((id) => {
-      const name = world.nameOf(id);
-      const text = JSON.stringify(name);
-      return `{"id":${text},"key":${text},"value":{"rev":"${world.rev(world.doc(id))}"}}`;
-    });
-    return `{"total_rows":${world.count},"offset":${page.offset},"rows":[\n${rows.join(',\n')}\n]}\n`;
+export function allDocsAnswer(
+  world: World, query: URLSearchParams, pageLimit: number, bend: (page: AllDocsPage) => AllDocsPage = (page) => page,
+): Answer {
+  return answered(() => allDocsText(world, bend(allDocsPage(world, query, pageLimit))));
+}
+
+function allDocsPage(world: World, query: URLSearchParams, pageLimit: number): AllDocsPage {
+  refuse(query, ['skip', 'keys', 'descending', 'start_key', 'end_key', 'endkey_docid', 'conflicts', 'stale']);
+  refuseTrue(query, ['include_docs', 'update_seq']);
+  const limit = limitOf(query, pageLimit);
+  const key = keyOf(query, 'key');
+  const start = key ?? keyOf(query, 'startkey') ?? docidOf(query);
+  const end = key ?? keyOf(query, 'endkey');
+  const inclusiveEnd = key !== null || query.get('inclusive_end') !== 'false';
+  return { total: world.count, ...world.page(start, end, inclusiveEnd, limit), start, end, inclusiveEnd };
+}
+
+function allDocsText(world: World, page: AllDocsPage): string {
+  const rows = page.ids.map((id) => {
+    const text = JSON.stringify(world.nameOf(id));
+    return `{"id":${text},"key":${text},"value":{"rev":"${world.rev(world.doc(id))}"}}`;
   });
+  return `{"total_rows":${page.total},"offset":${page.offset},"rows":[\n${rows.join(',\n')}\n]}\n`;
 }
 
 /** `_changes`: a number and a limit, nothing else. */

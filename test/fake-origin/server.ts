@@ -1,21 +1,16 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { encoded, badRequest, jsonAnswer, notAllowed, notFound } from './answer.ts';
 import { control } from './control.ts';
-import { Documents } from './document.ts';
-import { sendHonest } from './exchange.ts';
-import type { Exchange } from './exchange.ts';
+import { Exchange, sendHonest } from './exchange.ts';
 import { misbehave } from './fault-acts.ts';
-import { FaultBook } from './fault-rule.ts';
+import { FaultBook } from './fault-book.ts';
 import type { FaultRule } from './fault-rule.ts';
-import { allDocsAnswer, changesAnswer, rootAnswer } from './pages.ts';
-import { Registry } from './registry.ts';
+import { Origin } from './origin.ts';
 import { parseTarget } from './route.ts';
-import type { Route } from './route.ts';
 import { Counters } from './stats.ts';
-import type { Answer, FakeOriginOptions, RemovalKind, Stats } from './types.ts';
-import { World } from './world.ts';
+import type { FakeOriginOptions, RemovalKind, Stats } from './types.ts';
+import type { World } from './world.ts';
 
 /** A running fake. Its methods act at once; requests in flight may still see the world before. */
 export interface FakeOrigin {
@@ -47,9 +42,8 @@ export interface FakeOrigin {
 
 /** Listens on 127.0.0.1 only. */
 export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeOrigin> {
-  const world = new World(options.packages, options.seed);
-  const documents = new Documents(world, options);
-  const registry = new Registry(world, documents, options.cacheBytes);
+  const origin = new Origin(options);
+  const { world, documents } = origin;
   const counters = new Counters(world);
   const faults = new FaultBook(options.seed, options.faults ?? []);
   const server = createServer({ keepAliveTimeout: 65_000 }, (req, res) => void serve(req, res));
@@ -91,31 +85,12 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
     if (route.kind === 'control') return control(fake, route, req, res);
     // A body that nobody reads would hold the connection.
     req.resume();
-    const rule = faults.choose(route);
+    const hit = faults.choose(route);
     if (options.latencyMs) await new Promise((resolve) => setTimeout(resolve, options.latencyMs));
     if (res.destroyed) return;
-    const exchange: Exchange = { req, res, route, counters, honest: () => answerTo(req, route) };
-    await (rule ? misbehave(exchange, rule) : sendHonest(exchange));
-  }
-
-  async function answerTo(req: IncomingMessage, route: Route): Promise<Answer> {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return notAllowed(req.method ?? '', 'GET, HEAD');
     const base = `http://${req.headers.host ?? url.slice('http://'.length)}`;
-    if (route.kind === 'packument') return registry.packument(route, req.headers, base);
-    if (route.kind === 'tarball') return registry.tarball(route);
-    const answer = plainAnswer(route, base);
-    return answer.status === 200 ? encoded(answer, req.headers['accept-encoding']) : answer;
-  }
-
-  function plainAnswer(route: Route, base: string): Answer {
-    if (route.kind === 'root') return rootAnswer(world, route.path);
-    if (route.kind === 'allDocs') return allDocsAnswer(world, route.query, options.pageLimit ?? 10_000);
-    if (route.kind === 'changes') return changesAnswer(world, route.query, options.pageLimit ?? 10_000);
-    if (route.other === 'ping') return jsonAnswer(200, {});
-    if (route.other === 'malformed') return badRequest('malformed path');
-    if (route.other === 'dist-tags') return registry.distTags(route, base);
-    if (route.other === 'manifest') return registry.manifest(route, base);
-    return notFound();
+    const exchange = new Exchange(origin, counters, req, res, route, base);
+    await (hit ? misbehave(exchange, hit) : sendHonest(exchange));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FaultRule } from './fault-rule.ts';
 
 /** What a request asks for, as far as its path tells. `control` is the fake's own steering, not origin traffic. */
@@ -73,4 +74,6 @@ export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: Buffer | null;
+  /** In place of a body too large to hold: called when it is sent. */
+  stream?: () => Readable;
 }

@@ -81,6 +81,11 @@ export class World {
     return this.#listing.page(start ?? NOTHING, limit, within);
   }
 
+  /** At most `count` listed ids before `start`, in order. Names that were added after the start are passed over. */
+  before(start: Buffer, count: number): number[] {
+    return this.#listing.before(start, count);
+  }
+
   changes(since: number, limit: number): FeedRow[] {
     return this.#feed.after(since, limit);
   }

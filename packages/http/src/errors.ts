@@ -7,6 +7,7 @@ export type HttpErrorCode =
   | 'ERR_ENCODING'
   | 'ERR_FETCH_FAILED'
   | 'ERR_NOT_REGISTRY'
+  | 'ERR_ORIGIN_DOWN'
   | 'ERR_RATE_LIMITED'
   | 'ERR_TIMEOUT'
   | 'ERR_TOO_LARGE'

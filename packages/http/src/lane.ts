@@ -8,7 +8,10 @@ export interface Pace {
   concurrency: number;
   /** Requests a second; `Infinity` for no limit of our own. */
   rate: number;
-  /** A pause longer than this ends the work with `ERR_RATE_LIMITED` instead of being slept through. */
+  /**
+   * How long the lane waits: a longer pause asked for by the origin ends the work with `ERR_RATE_LIMITED`, a longer
+   * silence of an origin that had answered before with `ERR_ORIGIN_DOWN`.
+   */
   patienceMs: number;
 }
 
@@ -45,6 +48,8 @@ const SLOW_DOWN_AFTER = 4;
 const OPEN_AFTER = 8;
 const FIRST_COOLDOWN_MS = 1_000;
 const LAST_COOLDOWN_MS = 30_000;
+/** Silence after which an origin that never answered is given up: whoever mistyped its address is waiting. */
+const FIRST_ANSWER_MS = 5_000;
 const RECOVER_EVERY_MS = 2_000;
 const RECOVER_STEP = 0.1;
 const SLOWEST_RATE = 0.5;
@@ -70,6 +75,8 @@ export class Lane {
   #failuresInRow = 0;
   #cooldownMs = FIRST_COOLDOWN_MS;
   #probing = false;
+  #silentSince: number;
+  #answered = false;
   #cutAt = Number.NEGATIVE_INFINITY;
   #changedAt = Number.NEGATIVE_INFINITY;
   #timer = false;
@@ -89,6 +96,7 @@ export class Lane {
     this.#rate = pace.rate;
     this.#ceiling = pace.rate;
     this.#refilledAt = clock.now();
+    this.#silentSince = clock.now();
   }
 
   get state(): LaneState {
@@ -107,6 +115,8 @@ export class Lane {
   /** Resolves when the caller may send one request; it must then call {@link leave} exactly once. First come, first served. */
   enter(signal?: AbortSignal): Promise<void> | undefined {
     if (signal?.aborted) return Promise.reject(aborted(signal));
+    // Silence counts while somebody is asking, not while nobody wanted anything.
+    if (this.#inFlight === 0 && this.#waiting.length === 0 && !this.#probing) this.#silentSince = this.#clock.now();
     if (this.#waiting.length === 0 && this.#admit()) return undefined;
     const promise = new Promise<void>((resolve, reject) => {
       const waiter: Waiter = { enter: resolve, refuse: reject };
@@ -168,16 +178,30 @@ export class Lane {
     });
   }
 
-  /** The origin asked for a pause longer than the caller's patience: everybody who waits is told, nobody sleeps for hours. */
+  /** Past all patience everybody who waits is told: nobody sleeps for hours, or knocks at a dead door. */
   #refusedForGood(): boolean {
-    const pause = this.#pausedUntil - this.#clock.now();
-    if (pause <= this.#pace.patienceMs || this.#waiting.length === 0) return false;
-    const error = new HttpError(
-      'ERR_RATE_LIMITED',
-      `the origin asks for a pause of ${Math.ceil(pause / 1000)} s; run the same command again after ${new Date(this.#pausedUntil).toISOString()}`,
-    );
+    if (this.#waiting.length === 0) return false;
+    const error = this.#hopeless();
+    if (!error) return false;
     for (const waiter of this.#waiting.splice(0)) waiter.refuse(error);
     return true;
+  }
+
+  #hopeless(): HttpError | undefined {
+    const now = this.#clock.now();
+    const pause = this.#pausedUntil - now;
+    if (pause > this.#pace.patienceMs) {
+      return new HttpError(
+        'ERR_RATE_LIMITED',
+        `the origin asks for a pause of ${Math.ceil(pause / 1000)} s; run the same command again after ${new Date(this.#pausedUntil).toISOString()}`,
+      );
+    }
+    const silence = now - this.#silentSince;
+    if (!this.#probing || silence <= (this.#answered ? this.#pace.patienceMs : FIRST_ANSWER_MS)) return undefined;
+    return new HttpError(
+      'ERR_ORIGIN_DOWN',
+      `the origin gave no answer for ${Math.ceil(silence / 1000)} s (${this.#failuresInRow} tries); check its address and the network, then run the same command again`,
+    );
   }
 
   #waitMs(): number {
@@ -202,6 +226,7 @@ export class Lane {
 
   #onThrottle(startedAt: number, retryAfterMs: number | undefined): void {
     this.#throttled += 1;
+    this.#silentSince = this.#clock.now();
     this.#cut(startedAt, () => {
       this.#throttlesInRow += 1;
     });
@@ -224,6 +249,8 @@ export class Lane {
   }
 
   #onAnswer(): void {
+    this.#answered = true;
+    this.#silentSince = this.#clock.now();
     this.#failuresInRow = 0;
     this.#throttlesInRow = 0;
     this.#probing = false;

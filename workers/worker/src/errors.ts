@@ -2,7 +2,6 @@ export type WorkerErrorCode =
   | 'ERR_BAD_WORK_ITEM'
   | 'ERR_LISTING_LOST'
   | 'ERR_NO_ORDERED_STORE'
-  | 'ERR_ORIGIN_DOWN'
   | 'ERR_QUEUE_CLOSED';
 
 export class WorkerError extends Error {

@@ -1,7 +1,7 @@
 import type { PartitionLease } from '@_all_docs/checkpoint';
 import { inRange, type KeyRange } from '@_all_docs/partition';
 import PQueue from 'p-queue';
-import { codeOf, messageOf, WorkerError } from '../errors.js';
+import { codeOf, messageOf } from '../errors.js';
 import { type Context, isItemError, LEASE_MS } from './context.js';
 
 /** A name to fetch, with the revision that the listing gave for it. */
@@ -23,8 +23,6 @@ interface Task extends Wanted {
 }
 
 const OTHERS_POLL_MS = 500;
-/** So many failures with no answer in between mean that the origin is down, not the packages. */
-const DOWN_AFTER = 25;
 
 /** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
 export async function fetchPhase(
@@ -39,6 +37,15 @@ export async function fetchPhase(
   const { stats } = await fetching.getProgress();
   meter.begin('fetch', total, stats.rows);
   await new Fetcher(context, namesOf).run();
+  const { tally } = context;
+  if (tally.failed > 0 && tally.stored + tally.unchanged + tally.absent > 0) {
+    // Others were answered, so the origin lives: most of what failed was bad luck, and gets a second chance.
+    meter.add(-tally.failed);
+    meter.errors -= tally.failed;
+    tally.failed = 0;
+    await fetching.retryFailed();
+    await new Fetcher(context, namesOf).run();
+  }
   meter.flush();
 }
 
@@ -47,7 +54,6 @@ class Fetcher {
   readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
   readonly #queue: PQueue;
   #fatal: unknown;
-  #failuresInRow = 0;
 
   constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
     this.#context = context;
@@ -113,7 +119,6 @@ class Fetcher {
     }
     try {
       const result = await packuments.fetch(name, { known, signal });
-      this.#failuresInRow = 0;
       tally[result.outcome] += 1;
       if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
       else await outcomes.fetched(name);
@@ -131,10 +136,6 @@ class Fetcher {
     meter.errors += 1;
     report({ type: 'error', code: codeOf(error) ?? '', message: messageOf(error), name });
     await outcomes.failed(name, error, env.clock.now());
-    this.#failuresInRow += 1;
-    if (this.#failuresInRow >= DOWN_AFTER) {
-      throw new WorkerError('ERR_ORIGIN_DOWN', `${DOWN_AFTER} packages in a row got no answer; last: ${messageOf(error)}; check --registry and the network, then run the same command again`, { cause: error });
-    }
   }
 
   async #close(portion: Portion): Promise<void> {

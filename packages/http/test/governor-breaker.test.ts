@@ -1,0 +1,157 @@
+import { Governor, type GovernorOptions, HttpError, type TransportResponse } from '@_all_docs/http';
+import { describe, expect, it } from 'vitest';
+import { answer, Load, throttle } from './_answers.ts';
+import { seeded, settle, VirtualClock } from './_virtual-clock.ts';
+
+function setUp(next: () => TransportResponse, options: Partial<GovernorOptions> = {}) {
+  const clock = new VirtualClock();
+  const governor = new Governor({ clock, random: seeded(7), rate: Number.POSITIVE_INFINITY, concurrency: 4, ...options });
+  const load = new Load(
+    (transport) => governor.wrap(transport),
+    async () => {
+      await clock.sleep(100);
+      return next();
+    },
+    () => clock.now(),
+  );
+  return { clock, governor, load };
+}
+
+describe('circuit breaker', () => {
+  it('opens after eight failures in a row, then lets one request find out for all', async () => {
+    let down = true;
+    const { clock, governor, load } = setUp(() => (down ? answer(502) : answer()));
+    load.ask(50);
+    await clock.advance(250);
+    // Two waves at most may be under way when the eighth failure comes.
+    const sent = load.sent.length;
+    expect(sent).toBeGreaterThanOrEqual(8);
+    expect(sent).toBeLessThanOrEqual(12);
+    await clock.advance(800);
+    expect(load.sent.length - sent).toBeLessThanOrEqual(4);
+    const beforeProbe = load.sent.length;
+    await clock.advance(1_000);
+    expect(load.sent.length - beforeProbe).toBe(1);
+    down = false;
+    load.mostInFlight = load.inFlight;
+    await clock.advance();
+    expect(load.results).toHaveLength(50);
+    expect(load.codes.filter((code) => code === 502).length).toBeLessThan(20);
+    expect(governor.state.inFlight).toBe(0);
+  });
+
+  it('probes ever more rarely while the origin stays down, but never gives up', async () => {
+    const { clock, load } = setUp(() => { throw new HttpError('ERR_FETCH_FAILED', 'refused'); }, { concurrency: 1 });
+    load.ask(40);
+    await clock.advance(600_000);
+    const gaps = load.sent.slice(8).map((at, i) => at - (load.sent[i + 7] as number));
+    expect(gaps[0]).toBeGreaterThanOrEqual(1_000);
+    for (const [i, gap] of gaps.entries()) {
+      if (i > 0) expect(gap).toBeGreaterThanOrEqual(gaps[i - 1] as number);
+      expect(gap).toBeLessThanOrEqual(30_200);
+    }
+    expect(gaps.at(-1)).toBeGreaterThanOrEqual(30_000);
+    await clock.advance();
+    expect(load.codes).toEqual(Array(40).fill('ERR_FETCH_FAILED'));
+  });
+
+  it('one probe at a time, also when a pause of the origin lies in between', async () => {
+    const answers = [...Array.from({ length: 8 }, () => answer(500)), throttle('5'), answer(500), answer()];
+    const { clock, load } = setUp(() => answers.shift() ?? answer(), { concurrency: 1 });
+    load.ask(8);
+    await clock.advance(900);
+    load.ask(20);
+    load.mostInFlight = 0;
+    await clock.advance(9_000);
+    expect(load.mostInFlight).toBe(1);
+    await clock.advance();
+    expect(load.results).toHaveLength(28);
+  });
+
+  it('a failure now and then does not open it', async () => {
+    let count = 0;
+    const { clock, governor, load } = setUp(() => (++count % 3 === 0 ? answer(500) : answer()), { concurrency: 1 });
+    load.ask(60);
+    await clock.advance(6_100);
+    expect(load.results).toHaveLength(60);
+    expect(governor.state.pausedUntil).toBe(0);
+  });
+
+  it('slows down before it opens', async () => {
+    const { clock, governor, load } = setUp(() => answer(500), { concurrency: 4, rate: 100 });
+    load.ask(5);
+    await clock.advance(2_000);
+    expect(governor.state).toMatchObject({ troubles: 5, limit: 2, rate: 50 });
+  });
+
+  it('an aborted probe leaves the breaker to the next one', async () => {
+    let down = true;
+    const controller = new AbortController();
+    const clock = new VirtualClock();
+    const governor = new Governor({ clock, random: seeded(7), rate: 1_000, concurrency: 1 });
+    const transport = governor.wrap(async ({ signal }) => {
+      await clock.sleep(100, signal);
+      return down ? answer(500) : answer();
+    });
+    const results: unknown[] = [];
+    const ask = (signal?: AbortSignal) => transport({ url: 'https://origin.example/a', signal }).then((r) => results.push(r.status), (e) => results.push(e.code));
+    for (let i = 0; i < 8; i++) ask();
+    await clock.advance(810);
+    ask(controller.signal);
+    ask();
+    await clock.advance(1_020);
+    down = false;
+    controller.abort();
+    await clock.advance();
+    expect(results.slice(8)).toEqual(['ERR_ABORTED', 200]);
+    expect(governor.state).toMatchObject({ inFlight: 0 });
+  });
+});
+
+describe('abort while waiting', () => {
+  it('leaves the queue and takes no slot', async () => {
+    const { clock, governor, load } = setUp(() => answer(), { concurrency: 1 });
+    const controller = new AbortController();
+    load.ask(1);
+    load.ask(3, { signal: controller.signal });
+    load.ask(2);
+    await clock.advance(50);
+    controller.abort();
+    await settle();
+    expect(load.codes).toEqual(Array(3).fill('ERR_ABORTED'));
+    await clock.advance();
+    expect(load.sent).toHaveLength(3);
+    expect(load.codes.slice(3)).toEqual([200, 200, 200]);
+    expect(governor.state.inFlight).toBe(0);
+  });
+
+  it('during a pause of the origin ends at once', async () => {
+    const answers = [throttle('600')];
+    const { clock, load } = setUp(() => answers.shift() ?? answer(), { concurrency: 1 });
+    load.ask(1);
+    await clock.advance(200);
+    const controller = new AbortController();
+    load.ask(4, { signal: controller.signal });
+    await clock.advance(1_000);
+    controller.abort(new Error('enough'));
+    await settle();
+    expect(load.codes).toEqual([429, ...Array(4).fill('ERR_ABORTED')]);
+    expect((load.results[1] as Error).cause).toMatchObject({ message: 'enough' });
+  });
+
+  it('leaves no listener on the signal, however the wait ended', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => { listeners += 1; add(...args); };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => { listeners -= 1; remove(...args); };
+    const answers = [answer(), answer(), throttle('3600')];
+    const { clock, load } = setUp(() => answers.shift() ?? answer(), { concurrency: 1, patienceMs: 1_000 });
+    load.ask(6, { signal });
+    await clock.advance();
+    expect(load.codes).toEqual([200, 200, 429, ...Array(3).fill('ERR_RATE_LIMITED')]);
+    expect(listeners).toBe(0);
+  });
+});

@@ -1,0 +1,148 @@
+/**
+ * Kills bootstraps with SIGKILL at random moments and proves that nothing was lost. Each replica is killed a few times,
+ * then finished; whatever was committed must still be there, and no more than what was in flight may be fetched twice.
+ *
+ *   node scripts/crash.ts [--kills 50] [--packages 5000] [--seed 1] [--kills-per-run 10] [--share 0.04]
+ *
+ * The shipped command runs as a process of its own against the fake origin, also a process, with faults in its answers.
+ * Prints a line for each finished replica and one of totals; exits 1 when anything is missing, damaged or fetched too often.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '50' },
+    packages: { type: 'string', default: '5000' },
+    seed: { type: 'string', default: '1' },
+    'kills-per-run': { type: 'string', default: '10' },
+    share: { type: 'string', default: '0.04' },
+  },
+});
+const [kills, packages, seed, killsPerRun] = [values.kills, values.packages, values.seed, values['kills-per-run']].map(Number) as [number, number, number, number];
+/** The command's default: requests that may be under way when it is killed. */
+const CONCURRENCY = 10;
+const random = mulberry32(seed);
+
+const share = Number(values.share) / 5;
+const faults = [
+  { fault: '503', share },
+  { fault: 'reset', share },
+  { fault: 'reset-body', share },
+  { fault: 'cut-body', share },
+  { fault: 'html-403', share },
+];
+
+const origin = spawn(process.execPath, ['test/fake-origin/main.ts', '--packages', String(packages), '--port', '0', '--seed', String(seed), '--sizes', 'small', '--faults', JSON.stringify(faults)], { stdio: ['ignore', 'pipe', 'inherit'] });
+const problems: string[] = [];
+const total = { replicas: 0, kills: 0, refetched: 0, allowed: 0, pagesAgain: 0 };
+try {
+  const url = await listening(origin);
+  while (total.kills < kills) await replica(url);
+} finally {
+  origin.kill('SIGTERM');
+}
+console.log(JSON.stringify({ type: 'done', packages, seed, ...total, problems }));
+process.exit(problems.length > 0 ? 1 : 0);
+
+/** One replica from its first request to its proof, killed on the way. */
+async function replica(url: string): Promise<void> {
+  const cache = mkdtempSync(join(tmpdir(), 'all-docs-crash-'));
+  await fetch(`${url}/-/fake/reset`, { method: 'POST' });
+  let killed = 0;
+  // The first life shows how long one takes from its first answer on; the later ones are killed within that time.
+  while (killed < killsPerRun && total.kills + killed < kills) {
+    if (await live(cache, url, 150 + random() * 2500)) killed += 1;
+    else break;
+  }
+  const last = await finish(cache, url);
+  total.replicas += 1;
+  total.kills += killed;
+  await judge(cache, url, killed, last);
+  rmSync(cache, { recursive: true, force: true });
+}
+
+function command(...args: string[]): ChildProcess {
+  return spawn(process.execPath, ['node_modules/@_all_docs/cli/bin/_all_docs.js', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function flags(cache: string, url: string): string[] {
+  return ['--cache', cache, '--origin', url, '--registry', url];
+}
+
+/** Runs until killed; `false` when it ended by itself first. */
+async function live(cache: string, url: string, forMs: number): Promise<boolean> {
+  const child = command('bootstrap', ...flags(cache, url), '--rate', '0', '--json');
+  child.stdout?.resume();
+  const timer = setTimeout(() => child.kill('SIGKILL'), forMs);
+  const [code, signal] = await once(child, 'exit');
+  clearTimeout(timer);
+  if (signal === 'SIGKILL') return true;
+  if (code !== 0) problems.push(`a bootstrap ended with ${code ?? signal}`);
+  return false;
+}
+
+/** The last life: nobody kills it. Gives its `done` event. */
+async function finish(cache: string, url: string): Promise<Record<string, unknown>> {
+  const child = command('bootstrap', ...flags(cache, url), '--rate', '0', '--json');
+  let done: Record<string, unknown> = {};
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+    const event = JSON.parse(line);
+    if (event.type === 'done') done = event;
+    if (event.type === 'error') problems.push(`${event.code}: ${event.message}`);
+  }
+  if (done['exitCode'] !== 0) problems.push(`the last run ended with ${done['exitCode'] ?? 'no result'}`);
+  return done;
+}
+
+async function judge(cache: string, url: string, killed: number, last: Record<string, unknown>): Promise<void> {
+  const names = (await (await fetch(`${url}/-/fake/names`)).text()).trimEnd().split('\n');
+  const stats = await (await fetch(`${url}/-/fake/stats?names=1`)).json();
+  const held = new Set((await output('cache', 'ls', 'v1:packument:', '--cache', cache)).map((key) => Buffer.from(key.split(':')[3] ?? '', 'hex').toString()));
+  const missing = names.filter((name) => !held.has(name));
+  if (missing.length > 0) problems.push(`${missing.length} packages are missing: ${missing.slice(0, 3).join(', ')}`);
+  if (held.size !== names.length) problems.push(`${held.size} packages are held, ${names.length} exist`);
+  const verified = JSON.parse((await output('packument', 'verify', '--json', '--registry', url, '--cache', cache)).at(-1) ?? '{}');
+  if (verified.problems !== 0 || verified.packuments !== names.length) problems.push(`verify: ${JSON.stringify(verified)}`);
+  const coverage = JSON.parse((await output('partition', 'verify', '--json', '--origin', url, '--registry', url, '--cache', cache)).at(-1) ?? '{}');
+  if (coverage.holds !== true) problems.push(`coverage: ${JSON.stringify(coverage)}`);
+  const left = readdirSync(cache).includes('tmp') ? readdirSync(join(cache, 'tmp')) : [];
+  if (left.length > 0) problems.push(`${left.length} temporary files are left`);
+  const served = Object.values(stats.names as Record<string, { served: number }>).reduce((sum, name) => sum + name.served, 0);
+  // Each kill loses at most what was in flight, for the names still to be fetched.
+  const refetched = served - names.length;
+  const allowed = killed * CONCURRENCY;
+  if (refetched > allowed) problems.push(`${refetched} packuments were fetched again, ${killed} kills explain ${allowed}`);
+  total.refetched += refetched;
+  total.allowed += allowed;
+  console.log(JSON.stringify({ type: 'replica', killed, held: held.size, refetched, allowed, heldAtLast: last['held'], faults: stats.faults }));
+}
+
+async function output(...args: string[]): Promise<string[]> {
+  const child = command(...args);
+  const lines: string[] = [];
+  child.stderr?.pipe(process.stderr);
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) lines.push(line);
+  return lines;
+}
+
+async function listening(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) return JSON.parse(line).url;
+  throw new Error('the fake origin did not start');
+}
+
+/** A small seeded generator, so that a run can be repeated by its seed (the moments still depend on the machine). */
+function mulberry32(from: number): () => number {
+  let state = from >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Everything behind `npm test`: static checks, then all test projects. The last line is `N passed, N failed[, N skipped]`;
+ * a check counts as one test. Exits 1 when anything failed. Arguments go to vitest.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { checkBoundaries } from './boundaries.ts';
+import { members } from './members.ts';
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const env = { ...process.env, PATH: [resolve('node_modules/.bin'), process.env['PATH']].join(delimiter) };
+const count: Count = { passed: 0, failed: 0, skipped: 0 };
+
+check('types of tests and scripts', () => command('tsc', '--noEmit', '-p', 'test/tsconfig.json'));
+check('biome', () => command('biome', 'ci', '--error-on-warnings', '.'));
+check('boundaries', () => {
+  const problems = checkBoundaries();
+  for (const problem of problems) console.error(problem);
+  return problems.length === 0;
+});
+check('knip', () => command('knip'));
+for (const dir of members()) check(`publint ${dir}`, () => command('publint', dir, '--strict', '--level', 'warning'));
+vitest(process.argv.slice(2));
+
+console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);
+process.exit(count.failed > 0 ? 1 : 0);
+
+function check(title: string, holds: () => boolean): void {
+  const ok = holds();
+  count[ok ? 'passed' : 'failed'] += 1;
+  console.log(`${ok ? 'ok' : 'FAILED'}  ${title}`);
+}
+
+function command(name: string, ...args: string[]): boolean {
+  const { status, stdout, stderr } = spawnSync(name, args, { env, encoding: 'utf8' });
+  if (status !== 0) console.error(`${stdout}${stderr}`);
+  return status === 0;
+}
+
+function vitest(args: string[]): void {
+  const dir = mkdtempSync(join(tmpdir(), 'all-docs-test-'));
+  const report = join(dir, 'report.json');
+  const { status } = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  rmSync(dir, { recursive: true });
+  count.passed += result.numPassedTests;
+  count.failed += result.numFailedTests;
+  count.skipped += result.numPendingTests + result.numTodoTests;
+  // A file that does not even load fails no test of its own.
+  if (status !== 0 && result.numFailedTests === 0) count.failed += 1;
+}
