@@ -8,17 +8,23 @@ import { members } from './members.ts';
 
 /** Each layer may import only from those before it; the first two are leaves. */
 const LAYERS = [['http', 'cache'], ['partition', 'packument'], ['checkpoint'], ['worker'], ['worker-node'], ['cli']];
-const HOST_GLOBALS = /(?<![.\w'"`$])(process|Buffer|__dirname|__filename|require|setImmediate|navigator|caches|EdgeRuntime)\s*[.(\[]/;
+const HOST_GLOBALS =
+  /(?<![.\w'"`$])(process|Buffer|__dirname|__filename|require|setImmediate|navigator|caches|EdgeRuntime)\s*[.([]/;
 const MODULE_STATE = /^(?:export )?(?:let|var) /m;
 /** Hosts of package registries, spelled in pieces: this file is checked too. */
-const REGISTRY_HOSTS = new RegExp(['npm' + 'js\\.(org|com)', 'crates' + '\\.io', 'py' + 'pi\\.org', '(proxy|sum)\\.' + 'golang'].join('|'), 'i');
+const REGISTRY_HOSTS = new RegExp(
+  ['npm' + 'js\\.(org|com)', 'crates' + '\\.io', 'py' + 'pi\\.org', '(proxy|sum)\\.' + 'golang'].join('|'),
+  'i',
+);
 
 export function checkBoundaries(): string[] {
   return [...imports(), ...portable(), ...words(), ...versions()];
 }
 
 function* imports(): Iterable<string> {
-  const layerOf = new Map(LAYERS.flatMap((names, layer) => names.map((name) => [`@_all_docs/${name}`, layer] as const)));
+  const layerOf = new Map(
+    LAYERS.flatMap((names, layer) => names.map((name) => [`@_all_docs/${name}`, layer] as const)),
+  );
   for (const dir of members()) {
     const { name, dependencies = {} } = manifest(dir);
     const layer = layerOf.get(name);
@@ -29,7 +35,8 @@ function* imports(): Iterable<string> {
         if (target.startsWith('.') || target.startsWith('node:')) continue;
         if (!(id in dependencies)) yield `${file}: imports ${id}, which ${dir}/package.json does not name`;
         const other = layerOf.get(id);
-        if (other !== undefined && layer !== undefined && other >= layer) yield `${file}: ${name} must not import ${id}`;
+        if (other !== undefined && layer !== undefined && other >= layer)
+          yield `${file}: ${name} must not import ${id}`;
       }
     }
   }
@@ -62,7 +69,8 @@ function* versions(): Iterable<string> {
   for (const dir of members()) {
     if (manifest(dir).version !== cli) yield `${dir}: version differs from ${cli}`;
   }
-  if (!readFileSync('workers/node/src/version.ts', 'utf8').includes(`'${cli}'`)) yield `workers/node/src/version.ts: is not ${cli}`;
+  if (!readFileSync('workers/node/src/version.ts', 'utf8').includes(`'${cli}'`))
+    yield `workers/node/src/version.ts: is not ${cli}`;
 }
 
 function manifest(dir: string): { name: string; version: string; dependencies?: Record<string, string> } {
@@ -71,7 +79,9 @@ function manifest(dir: string): { name: string; version: string; dependencies?: 
 
 /** Files of the project below a folder: tracked, or new and not ignored. */
 function tracked(dir: string): string[] {
-  const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', dir], { encoding: 'utf8' });
+  const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', dir], {
+    encoding: 'utf8',
+  });
   return list.split('\0').filter((file) => file !== '' && existsSync(file));
 }
 

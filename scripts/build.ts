@@ -3,10 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 const bin = (name: string) => `node_modules/.bin/${name}`;
 
-for (const [command, ...args] of [
-  [bin('tsc'), '-b'],
-  [bin('tsup')],
-] as [string, ...string[]][]) {
+for (const [command, ...args] of [[bin('tsc'), '-b'], [bin('tsup')]] as [string, ...string[]][]) {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }

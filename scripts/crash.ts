@@ -24,7 +24,9 @@ const { values } = parseArgs({
     share: { type: 'string', default: '0.04' },
   },
 });
-const [kills, packages, seed, killsPerRun] = [values.kills, values.packages, values.seed, values['kills-per-run']].map(Number) as [number, number, number, number];
+const [kills, packages, seed, killsPerRun] = [values.kills, values.packages, values.seed, values['kills-per-run']].map(
+  Number,
+) as [number, number, number, number];
 /** The command's default: requests that may be under way when it is killed. */
 const CONCURRENCY = 10;
 const random = mulberry32(seed);
@@ -38,7 +40,23 @@ const faults = [
   { fault: 'html-403', share },
 ];
 
-const origin = spawn(process.execPath, ['test/fake-origin/main.ts', '--packages', String(packages), '--port', '0', '--seed', String(seed), '--sizes', 'small', '--faults', JSON.stringify(faults)], { stdio: ['ignore', 'pipe', 'inherit'] });
+const origin = spawn(
+  process.execPath,
+  [
+    'test/fake-origin/main.ts',
+    '--packages',
+    String(packages),
+    '--port',
+    '0',
+    '--seed',
+    String(seed),
+    '--sizes',
+    'small',
+    '--faults',
+    JSON.stringify(faults),
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
 const problems: string[] = [];
 const total = { replicas: 0, kills: 0, refetched: 0, allowed: 0, pagesAgain: 0 };
 try {
@@ -68,7 +86,9 @@ async function replica(url: string): Promise<void> {
 }
 
 function command(...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['node_modules/@_all_docs/cli/bin/_all_docs.js', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, ['node_modules/@_all_docs/cli/bin/_all_docs.js', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 function flags(cache: string, url: string): string[] {
@@ -103,24 +123,48 @@ async function finish(cache: string, url: string): Promise<Record<string, unknow
 async function judge(cache: string, url: string, killed: number, last: Record<string, unknown>): Promise<void> {
   const names = (await (await fetch(`${url}/-/fake/names`)).text()).trimEnd().split('\n');
   const stats = await (await fetch(`${url}/-/fake/stats?names=1`)).json();
-  const held = new Set((await output('cache', 'ls', 'v1:packument:', '--cache', cache)).map((key) => Buffer.from(key.split(':')[3] ?? '', 'hex').toString()));
+  const held = new Set(
+    (await output('cache', 'ls', 'v1:packument:', '--cache', cache)).map((key) =>
+      Buffer.from(key.split(':')[3] ?? '', 'hex').toString(),
+    ),
+  );
   const missing = names.filter((name) => !held.has(name));
   if (missing.length > 0) problems.push(`${missing.length} packages are missing: ${missing.slice(0, 3).join(', ')}`);
   if (held.size !== names.length) problems.push(`${held.size} packages are held, ${names.length} exist`);
-  const verified = JSON.parse((await output('packument', 'verify', '--json', '--registry', url, '--cache', cache)).at(-1) ?? '{}');
-  if (verified.problems !== 0 || verified.packuments !== names.length) problems.push(`verify: ${JSON.stringify(verified)}`);
-  const coverage = JSON.parse((await output('partition', 'verify', '--json', '--origin', url, '--registry', url, '--cache', cache)).at(-1) ?? '{}');
+  const verified = JSON.parse(
+    (await output('packument', 'verify', '--json', '--registry', url, '--cache', cache)).at(-1) ?? '{}',
+  );
+  if (verified.problems !== 0 || verified.packuments !== names.length)
+    problems.push(`verify: ${JSON.stringify(verified)}`);
+  const coverage = JSON.parse(
+    (await output('partition', 'verify', '--json', '--origin', url, '--registry', url, '--cache', cache)).at(-1) ??
+      '{}',
+  );
   if (coverage.holds !== true) problems.push(`coverage: ${JSON.stringify(coverage)}`);
   const left = readdirSync(cache).includes('tmp') ? readdirSync(join(cache, 'tmp')) : [];
   if (left.length > 0) problems.push(`${left.length} temporary files are left`);
-  const served = Object.values(stats.names as Record<string, { served: number }>).reduce((sum, name) => sum + name.served, 0);
+  const served = Object.values(stats.names as Record<string, { served: number }>).reduce(
+    (sum, name) => sum + name.served,
+    0,
+  );
   // Each kill loses at most what was in flight, for the names still to be fetched.
   const refetched = served - names.length;
   const allowed = killed * CONCURRENCY;
-  if (refetched > allowed) problems.push(`${refetched} packuments were fetched again, ${killed} kills explain ${allowed}`);
+  if (refetched > allowed)
+    problems.push(`${refetched} packuments were fetched again, ${killed} kills explain ${allowed}`);
   total.refetched += refetched;
   total.allowed += allowed;
-  console.log(JSON.stringify({ type: 'replica', killed, held: held.size, refetched, allowed, heldAtLast: last['held'], faults: stats.faults }));
+  console.log(
+    JSON.stringify({
+      type: 'replica',
+      killed,
+      held: held.size,
+      refetched,
+      allowed,
+      heldAtLast: last['held'],
+      faults: stats.faults,
+    }),
+  );
 }
 
 async function output(...args: string[]): Promise<string[]> {
@@ -132,7 +176,8 @@ async function output(...args: string[]): Promise<string[]> {
 }
 
 async function listening(child: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) return JSON.parse(line).url;
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream }))
+    return JSON.parse(line).url;
   throw new Error('the fake origin did not start');
 }
 

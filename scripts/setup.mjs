@@ -8,8 +8,18 @@ import { join } from 'node:path';
 const root = new URL('..', import.meta.url).pathname;
 process.chdir(root);
 
-const manifests = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...members().map((dir) => join(dir, 'package.json'))];
-step('node_modules/.all_docs-installed', manifests.map((file) => readFileSync(file)), 'Installing dependencies', install);
+const manifests = [
+  'package.json',
+  'pnpm-lock.yaml',
+  'pnpm-workspace.yaml',
+  ...members().map((dir) => join(dir, 'package.json')),
+];
+step(
+  'node_modules/.all_docs-installed',
+  manifests.map((file) => readFileSync(file)),
+  'Installing dependencies',
+  install,
+);
 step('node_modules/.all_docs-built', [...sources()], 'Building', build);
 
 /** Runs `work` unless the stamp says that it was done for this very state. */
@@ -34,7 +44,10 @@ function build() {
 }
 
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' });
+  const { status, error } = spawnSync(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   if (error) console.error(`cannot run ${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
 }
@@ -52,5 +65,6 @@ function* sources() {
       yield `${dir}/${file}:${size}:${mtimeMs}\n`;
     }
   }
-  for (const file of ['tsup.config.ts', 'tsconfig.base.json', 'tsconfig.json', 'scripts/build.ts']) yield readFileSync(file);
+  for (const file of ['tsup.config.ts', 'tsconfig.base.json', 'tsconfig.json', 'scripts/build.ts'])
+    yield readFileSync(file);
 }

@@ -10,7 +10,9 @@ const shown = relative('.', cache) || '.';
 
 /** Runs the command as a user would, and ends with its exit code when it fails. */
 function allDocs(...args: string[]): void {
-  const { status, signal } = spawnSync('node_modules/.bin/_all_docs', [...args, '--cache', cache], { stdio: 'inherit' });
+  const { status, signal } = spawnSync('node_modules/.bin/_all_docs', [...args, '--cache', cache], {
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
 }
 

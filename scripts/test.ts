@@ -47,7 +47,11 @@ function command(name: string, ...args: string[]): boolean {
 function vitest(args: string[]): void {
   const dir = mkdtempSync(join(tmpdir(), 'all-docs-test-'));
   const report = join(dir, 'report.json');
-  const { status } = spawnSync('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync(
+    'vitest',
+    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
+    { env, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
   const result = JSON.parse(readFileSync(report, 'utf8'));
   rmSync(dir, { recursive: true });
   count.passed += result.numPassedTests;

@@ -261,7 +261,7 @@ describe('everything', () => {
   });
 });
 
-describe('interrupted', () => {
+describe.concurrent('interrupted', () => {
   const CONCURRENCY = 6;
 
   it.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const)('by %s: exits %i, and the same command goes on', async (signal, code) => {
@@ -329,7 +329,7 @@ describe('interrupted', () => {
   }
 });
 
-describe('two processes on one cache', () => {
+describe.concurrent('two processes on one cache', () => {
   it.each([['started together', 0], ['the second one later', 500]] as const)('%s: share the work', async (title, laterMs) => {
     const fake = await startFake({ packages: 2_000, seed: 11, latencyMs: 5 });
     const cache = tempDir();

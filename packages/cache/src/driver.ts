@@ -82,7 +82,10 @@ export abstract class StorageDriver implements StorageReader {
   async set(key: string, value: unknown): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) {
-      throw new CacheError('ERR_STORAGE_WRITE', `cannot store ${typeof value} under ${key}: it has no JSON form; use delete to remove an entry`);
+      throw new CacheError(
+        'ERR_STORAGE_WRITE',
+        `cannot store ${typeof value} under ${key}: it has no JSON form; use delete to remove an entry`,
+      );
     }
     const body = new TextEncoder().encode(text);
     await this.write(key, { body, metadata: { storedAt: this.clock.now(), encoding: 'identity', size: body.length } });
@@ -113,11 +116,17 @@ const encoder = new TextEncoder();
 /** Throws `ERR_BAD_KEY` or `ERR_KEY_TOO_LONG`; every primitive of every driver calls it before any I/O. */
 export function assertKey(key: string, maxKeyBytes = Number.POSITIVE_INFINITY): void {
   if (typeof key !== 'string' || key === '' || !key.isWellFormed()) {
-    throw new CacheError('ERR_BAD_KEY', `not a key: ${JSON.stringify(key)}; a key is a non-empty string of well-formed text`);
+    throw new CacheError(
+      'ERR_BAD_KEY',
+      `not a key: ${JSON.stringify(key)}; a key is a non-empty string of well-formed text`,
+    );
   }
   if (key.length * 3 <= maxKeyBytes) return;
   const bytes = encoder.encode(key).length;
   if (bytes > maxKeyBytes) {
-    throw new CacheError('ERR_KEY_TOO_LONG', `a key of ${bytes} bytes is over this store's ${maxKeyBytes}: ${key.slice(0, 80)}…`);
+    throw new CacheError(
+      'ERR_KEY_TOO_LONG',
+      `a key of ${bytes} bytes is over this store's ${maxKeyBytes}: ${key.slice(0, 80)}…`,
+    );
   }
 }

@@ -12,6 +12,7 @@ export {
 } from './driver.js';
 export { CacheError, type CacheErrorCode } from './errors.js';
 export { fingerprint } from './fingerprint.js';
+export { hex, unhex } from './hex.js';
 export {
   createAbbreviatedKey,
   createPackumentKey,
@@ -21,7 +22,6 @@ export {
   type DecodedKey,
   decodeCacheKey,
 } from './keys.js';
-export { hex, unhex } from './hex.js';
 export { MemoryStorageDriver } from './memory-driver.js';
 export { MemoryOrderedStore } from './memory-ordered-store.js';
 export { compareBytes } from './order.js';

@@ -51,7 +51,10 @@ export function decodeCacheKey(key: string): DecodedKey {
 
 function nameHex(packageName: string): string {
   if (typeof packageName !== 'string') {
-    throw new CacheError('ERR_BAD_KEY', `a package name must be a string, got ${packageName === null ? 'null' : typeof packageName}`);
+    throw new CacheError(
+      'ERR_BAD_KEY',
+      `a package name must be a string, got ${packageName === null ? 'null' : typeof packageName}`,
+    );
   }
   return hex(packageName);
 }

@@ -13,7 +13,10 @@ export interface StorageEnv {
 export async function createStorageDriver(env: StorageEnv): Promise<StorageDriver> {
   const storage = typeof env?.storage === 'function' ? await env.storage() : env?.storage;
   if (!(storage instanceof Object) || typeof storage.read !== 'function') {
-    throw new CacheError('ERR_NO_STORAGE', 'the environment has no storage driver; make it with createEnv of your runtime, or set env.storage');
+    throw new CacheError(
+      'ERR_NO_STORAGE',
+      'the environment has no storage driver; make it with createEnv of your runtime, or set env.storage',
+    );
   }
   return storage;
 }

@@ -92,7 +92,14 @@ export class PartitionCheckpoint {
       const key = this.#rowKey(meta.hash, index);
       const text = await this.#requireRow(key, index);
       const row = JSON.parse(text) as Row;
-      const rest: Row = { index: meta.count, startKey: at, endKey: row.endKey, state: 'pending', rows: 0, lease: row.lease };
+      const rest: Row = {
+        index: meta.count,
+        startKey: at,
+        endKey: row.endKey,
+        state: 'pending',
+        rows: 0,
+        lease: row.lease,
+      };
       const first: Row = { ...row, endKey: at, state: 'complete', rows, error: undefined, lease: undefined };
       const next: Meta = { ...meta, count: meta.count + 1 };
       const done = await this.#store.commit(
@@ -125,7 +132,10 @@ export class PartitionCheckpoint {
   ): Promise<PartitionLease | undefined> {
     const meta = await this.#requireMeta(true);
     let settled = true;
-    for await (const [key, text] of this.#store.list({ ...prefixRange(this.#rowPrefix(meta.hash)), after: this.#cursor })) {
+    for await (const [key, text] of this.#store.list({
+      ...prefixRange(this.#rowPrefix(meta.hash)),
+      after: this.#cursor,
+    })) {
       const row = JSON.parse(text) as Row;
       if (row.state !== 'pending') {
         if (settled) this.#cursor = key;
@@ -134,7 +144,10 @@ export class PartitionCheckpoint {
       settled = false;
       if (row.lease && row.lease.until > now && (await isAlive(row.lease.owner))) continue;
       const lease = { owner, until: now + ttlMs };
-      const taken = await this.#store.commit([{ key, value: JSON.stringify({ ...row, lease }) }], [{ key, value: text }]);
+      const taken = await this.#store.commit(
+        [{ key, value: JSON.stringify({ ...row, lease }) }],
+        [{ key, value: text }],
+      );
       if (taken) return { record: toRecord(row), ...lease };
     }
     return undefined;
@@ -147,9 +160,13 @@ export class PartitionCheckpoint {
     isAlive: (owner: string) => boolean | Promise<boolean> = () => true,
   ): Promise<boolean> {
     const meta = await this.#requireMeta();
-    for await (const [, text] of this.#store.list({ ...prefixRange(this.#rowPrefix(meta.hash)), after: this.#cursor })) {
+    for await (const [, text] of this.#store.list({
+      ...prefixRange(this.#rowPrefix(meta.hash)),
+      after: this.#cursor,
+    })) {
       const { state, lease } = JSON.parse(text) as Row;
-      if (state === 'pending' && lease && lease.owner !== owner && lease.until > now && (await isAlive(lease.owner))) return true;
+      if (state === 'pending' && lease && lease.owner !== owner && lease.until > now && (await isAlive(lease.owner)))
+        return true;
     }
     return false;
   }
@@ -158,7 +175,10 @@ export class PartitionCheckpoint {
   async renew({ record, owner }: PartitionLease, now: number, ttlMs: number): Promise<void> {
     await this.#update(record.index, (row) => {
       if (row.lease?.owner !== owner) {
-        throw new CheckpointError('ERR_LEASE_LOST', `partition ${record.index} of ${this.setId} was taken over by another worker`);
+        throw new CheckpointError(
+          'ERR_LEASE_LOST',
+          `partition ${record.index} of ${this.setId} was taken over by another worker`,
+        );
       }
       return { ...row, lease: { owner, until: now + ttlMs } };
     });
@@ -167,7 +187,8 @@ export class PartitionCheckpoint {
   /** Failed partitions are pending again. */
   async retryFailed(): Promise<void> {
     for await (const record of this.partitions()) {
-      if (record.state === 'failed') await this.#update(record.index, (row) => ({ ...row, state: 'pending', error: undefined }));
+      if (record.state === 'failed')
+        await this.#update(record.index, (row) => ({ ...row, state: 'pending', error: undefined }));
     }
     this.#cursor = undefined;
   }
@@ -249,7 +270,10 @@ export class PartitionCheckpoint {
   async #requireMeta(fresh = false): Promise<Meta> {
     const meta = fresh || !this.#meta ? await this.#readMeta() : this.#meta;
     if (!meta) {
-      throw new CheckpointError('ERR_NO_CHECKPOINT', `nothing is recorded for the set ${this.setId}; call recordPartitions first`);
+      throw new CheckpointError(
+        'ERR_NO_CHECKPOINT',
+        `nothing is recorded for the set ${this.setId}; call recordPartitions first`,
+      );
     }
     this.#meta = meta;
     return meta;

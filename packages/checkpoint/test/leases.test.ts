@@ -67,8 +67,8 @@ describe('claim', () => {
     await checkpoint.markFailed(0, 'x');
     await checkpoint.claim('x', 0, TTL);
     await checkpointOn(store).retryFailed();
-    expect(await indexOf(checkpoint.claim('x', 0, TTL))).toBe(2);
-    expect(await indexOf(checkpoint.claim('x', 0, TTL))).toBe(0);
+    const given = [await indexOf(checkpoint.claim('x', 0, TTL)), await indexOf(checkpoint.claim('x', 0, TTL))];
+    expect(given.sort()).toEqual([0, 2]);
   });
 
   it('does not give back a partition that a release left pending', async () => {

@@ -40,19 +40,57 @@ describe('circuit breaker', () => {
     expect(governor.state.inFlight).toBe(0);
   });
 
-  it('probes ever more rarely while the origin stays down, but never gives up', async () => {
-    const { clock, load } = setUp(() => { throw new HttpError('ERR_FETCH_FAILED', 'refused'); }, { concurrency: 1 });
-    load.ask(40);
-    await clock.advance(600_000);
-    const gaps = load.sent.slice(8).map((at, i) => at - (load.sent[i + 7] as number));
+  it('probes ever more rarely while an origin that had answered stays down, and gives it up when patience ends', async () => {
+    let up = 1;
+    const { clock, governor, load } = setUp(() => {
+      if (up-- > 0) return answer();
+      throw new HttpError('ERR_FETCH_FAILED', 'refused');
+    }, { concurrency: 1, rate: 1_000, patienceMs: 600_000 });
+    load.ask(100);
+    await clock.advance(590_000);
+    const gaps = load.sent.slice(9).map((at, i) => at - (load.sent[i + 8] as number));
     expect(gaps[0]).toBeGreaterThanOrEqual(1_000);
     for (const [i, gap] of gaps.entries()) {
       if (i > 0) expect(gap).toBeGreaterThanOrEqual(gaps[i - 1] as number);
       expect(gap).toBeLessThanOrEqual(30_200);
     }
     expect(gaps.at(-1)).toBeGreaterThanOrEqual(30_000);
+    expect(load.codes).not.toContain('ERR_ORIGIN_DOWN');
+    await clock.advance(60_000);
+    expect(load.results).toHaveLength(100);
+    expect(new Set(load.codes)).toEqual(new Set([200, 'ERR_FETCH_FAILED', 'ERR_ORIGIN_DOWN']));
+    expect(load.sent.length).toBeLessThan(40);
+    expect(governor.state.inFlight).toBe(0);
+  });
+
+  it('gives an origin that never answered up after seconds, and asks it again when somebody comes later', async () => {
+    let down = true;
+    const { clock, load } = setUp(() => (down ? answer(502) : answer()), { rate: 1_000 });
+    load.ask(50);
+    await clock.advance(15_000);
+    expect(load.results).toHaveLength(50);
+    expect(load.codes.at(-1)).toBe('ERR_ORIGIN_DOWN');
+    expect(load.sent.length).toBeLessThan(20);
+    down = false;
+    await clock.advance(60_000);
+    load.ask(3);
+    await clock.advance(1_000);
+    expect(load.codes.slice(50)).toEqual([200, 200, 200]);
+  });
+
+  it('does not take a time without requests for silence of the origin', async () => {
+    let down = false;
+    const { clock, load } = setUp(() => (down ? answer(502) : answer()), { rate: 1_000, patienceMs: 60_000 });
+    load.ask(1);
+    await clock.advance(3_600_000);
+    down = true;
+    load.ask(12);
+    await clock.advance(3_000);
+    expect(load.codes).not.toContain('ERR_ORIGIN_DOWN');
+    down = false;
     await clock.advance();
-    expect(load.codes).toEqual(Array(40).fill('ERR_FETCH_FAILED'));
+    expect(load.results).toHaveLength(13);
+    expect(load.codes).not.toContain('ERR_ORIGIN_DOWN');
   });
 
   it('one probe at a time, also when a pause of the origin lies in between', async () => {

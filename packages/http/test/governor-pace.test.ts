@@ -33,7 +33,7 @@ describe('pace', () => {
         expect(load.mostInFlight).toBeLessThanOrEqual(concurrency);
         expect(load.mostWithin(1_000)).toBeLessThanOrEqual(rate + Math.max(1, rate / 20));
         expect(load.codes).toEqual(Array.from({ length: load.asked }, () => 200));
-        expect(governor.state).toMatchObject({ inFlight: 0, requests: load.asked, throttled: 0, troubles: 0 });
+        expect(governor.state).toMatchObject({ inFlight: 0, requests: load.asked, throttled: 0, troubles: 0, bytes: 2 * load.asked });
       }),
       { numRuns: 60 },
     );

@@ -73,7 +73,7 @@ describe('withRetry', () => {
     expect(await ended).toBe(200);
   });
 
-  it.each(['ERR_ABORTED', 'ERR_TOO_LARGE', 'ERR_BUDGET_EXHAUSTED', 'ERR_ENCODING', 'ERR_RATE_LIMITED', 'ERR_BAD_URL'] as const)('does not try again after %s', async (code) => {
+  it.each(['ERR_ABORTED', 'ERR_TOO_LARGE', 'ERR_BUDGET_EXHAUSTED', 'ERR_ENCODING', 'ERR_RATE_LIMITED', 'ERR_ORIGIN_DOWN', 'ERR_BAD_URL'] as const)('does not try again after %s', async (code) => {
     const origin = script(new HttpError(code, 'x'));
     expect((await run(origin)).code).toBe(code);
     expect(origin.requests).toHaveLength(1);

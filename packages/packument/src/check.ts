@@ -29,7 +29,8 @@ export async function checkPackument(
 ): Promise<CheckedDocument> {
   if (check === 'length') {
     if (body.length === 0) throw bad(name, 'is empty');
-    if (encoding === 'gzip' && !(body[0] === 0x1f && body[1] === 0x8b)) throw bad(name, 'is not gzip, though it says so');
+    if (encoding === 'gzip' && !(body[0] === 0x1f && body[1] === 0x8b))
+      throw bad(name, 'is not gzip, though it says so');
     if (encoding === 'identity') assertObject(name, body);
     return { rev: undefined, modified: undefined };
   }
@@ -47,7 +48,8 @@ function assertObject(name: string, text: Uint8Array): void {
   let last = text.length - 1;
   while (first <= last && isSpace(text[first])) first += 1;
   while (last > first && isSpace(text[last])) last -= 1;
-  if (text[first] !== BRACE_OPEN || text[last] !== BRACE_CLOSE || first === last) throw bad(name, 'is not a whole JSON object');
+  if (text[first] !== BRACE_OPEN || text[last] !== BRACE_CLOSE || first === last)
+    throw bad(name, 'is not a whole JSON object');
 }
 
 function isSpace(byte: number | undefined): boolean {
@@ -62,7 +64,9 @@ interface Head {
 
 const STRING = '"((?:[^"\\\\]|\\\\.)*)"';
 const HEAD = new RegExp(`^\\s*\\{\\s*"_id"\\s*:\\s*${STRING}\\s*,(?:\\s*"_rev"\\s*:\\s*${STRING}\\s*,)?`);
-const ABBREVIATED_HEAD = new RegExp(`^\\s*\\{\\s*"name"\\s*:\\s*${STRING}\\s*,(?:\\s*"modified"\\s*:\\s*${STRING}\\s*,)?`);
+const ABBREVIATED_HEAD = new RegExp(
+  `^\\s*\\{\\s*"name"\\s*:\\s*${STRING}\\s*,(?:\\s*"modified"\\s*:\\s*${STRING}\\s*,)?`,
+);
 
 /** Name and revision from the first bytes, where registries put them; `undefined` when the document begins otherwise. */
 function readHead(text: string): Head | undefined {

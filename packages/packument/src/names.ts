@@ -17,8 +17,7 @@ export function parsePackageName(path: string): string {
   const slashes = name.split('/').length - 1;
   const scoped = name.startsWith('@');
   const wellFormed = scoped ? /^@[^/]+\/[^/]+$/.test(name) : slashes === 0;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
-  if (name === '' || name === '.' || name === '..' || !wellFormed || !name.isWellFormed() || /[\x00-\x1f\x7f\\]/.test(name)) {
+  if (name === '' || name === '.' || name === '..' || !wellFormed || !name.isWellFormed() || /[\p{Cc}\\]/u.test(name)) {
     throw new PackumentError('ERR_BAD_NAME', `not a package name: ${JSON.stringify(path)}; use name or @scope/name`);
   }
   return name;

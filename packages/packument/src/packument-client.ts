@@ -97,7 +97,10 @@ export class PackumentClient extends BaseHTTPClient {
       if (result.outcome === 'absent') return this.#absent(result.status);
       const entry = await this.held(name);
       if (!entry) throw new PackumentError('ERR_BAD_PACKUMENT', `${name} was stored but cannot be read back`);
-      return this.#respond(entry, result.outcome === 'unchanged' ? 'hit; fwd=stale; fwd-status=304' : 'fwd=miss; stored');
+      return this.#respond(
+        entry,
+        result.outcome === 'unchanged' ? 'hit; fwd=stale; fwd-status=304' : 'fwd=miss; stored',
+      );
     } catch (error) {
       if (held && isNoAnswer(error)) return this.#respond(held, `hit; fwd=stale; detail=${(error as HttpError).code}`);
       throw error;
@@ -202,13 +205,23 @@ function isDamage(error: unknown): boolean {
   return error instanceof HttpError && error.code === 'ERR_ENCODING';
 }
 
-const NO_ANSWER = new Set(['ERR_FETCH_FAILED', 'ERR_TIMEOUT', 'ERR_BLOCKED', 'ERR_RATE_LIMITED', 'ERR_BUDGET_EXHAUSTED', 'ERR_ENCODING']);
+const NO_ANSWER = new Set([
+  'ERR_FETCH_FAILED',
+  'ERR_TIMEOUT',
+  'ERR_BLOCKED',
+  'ERR_RATE_LIMITED',
+  'ERR_BUDGET_EXHAUSTED',
+  'ERR_ENCODING',
+]);
 
 function isNoAnswer(error: unknown): boolean {
   return isDamage(error) || (error instanceof HttpError && NO_ANSWER.has(error.code));
 }
 
 function unexpected(name: string, response: TransportResponse): HttpError {
-  const hint = response.status === 401 || response.status === 403 ? '; check the token for this registry in .npmrc' : '';
-  return new HttpError('ERR_FETCH_FAILED', `${name}: the registry answered ${response.status}${hint}`, { status: response.status });
+  const hint =
+    response.status === 401 || response.status === 403 ? '; check the token for this registry in .npmrc' : '';
+  return new HttpError('ERR_FETCH_FAILED', `${name}: the registry answered ${response.status}${hint}`, {
+    status: response.status,
+  });
 }

@@ -1,4 +1,10 @@
-import { CacheError, createStorageDriver, decodeCacheKey, createPackumentPrefix, type StorageEnv } from '@_all_docs/cache';
+import {
+  CacheError,
+  createPackumentPrefix,
+  createStorageDriver,
+  decodeCacheKey,
+  type StorageEnv,
+} from '@_all_docs/cache';
 import { type Codec, HttpError, webCodec } from '@_all_docs/http';
 import { checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
@@ -31,7 +37,11 @@ export async function* verifyPackuments(
     let size = 0;
     try {
       const entry = await storage.read(key);
-      if (!entry) throw new PackumentError('ERR_NOT_HELD', `${name} is not held; fetch it with: _all_docs packument fetch ${name}`);
+      if (!entry)
+        throw new PackumentError(
+          'ERR_NOT_HELD',
+          `${name} is not held; fetch it with: _all_docs packument fetch ${name}`,
+        );
       size = entry.body.length;
       await checkPackument(name, entry.body, entry.metadata.encoding, 'parse', codec);
       yield { name, size };

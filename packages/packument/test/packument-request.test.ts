@@ -70,7 +70,7 @@ describe('request', () => {
 });
 
 describe('no answer from the origin', () => {
-  it.each(['ERR_FETCH_FAILED', 'ERR_TIMEOUT', 'ERR_BLOCKED', 'ERR_RATE_LIMITED', 'ERR_BUDGET_EXHAUSTED'] as HttpErrorCode[])('%s: a stale answer that says it is stale', async (code) => {
+  it.each(['ERR_FETCH_FAILED', 'ERR_TIMEOUT', 'ERR_BLOCKED', 'ERR_RATE_LIMITED', 'ERR_ORIGIN_DOWN', 'ERR_BUDGET_EXHAUSTED'] as HttpErrorCode[])('%s: a stale answer that says it is stale', async (code) => {
     const { client, say } = await aged();
     say(new HttpError(code, 'no'));
     const response = await client.request('a');

@@ -93,11 +93,15 @@ function* checkRows(partition: CoveredPartition, rows: readonly AllDocsRow[] | u
     return;
   }
   if (partition.rows !== undefined && partition.rows !== rows.length) {
-    yield { kind: 'count', message: `${show(partition)} was completed with ${partition.rows} rows, ${rows.length} are held` };
+    yield {
+      kind: 'count',
+      message: `${show(partition)} was completed with ${partition.rows} rows, ${rows.length} are held`,
+    };
   }
   let last: string | undefined;
   for (const { id } of rows) {
-    if (!inRange(id, partition)) yield { kind: 'outside', message: `${JSON.stringify(id)} does not belong to ${show(partition)}` };
+    if (!inRange(id, partition))
+      yield { kind: 'outside', message: `${JSON.stringify(id)} does not belong to ${show(partition)}` };
     if (last !== undefined && compareBytes(last, id) >= 0) {
       yield { kind: 'order', message: `${show(partition)}: ${JSON.stringify(id)} comes after ${JSON.stringify(last)}` };
     }

@@ -9,5 +9,11 @@ export {
 export { PartitionError, type PartitionErrorCode } from './errors.js';
 export { type AllDocsPage, type AllDocsRow, type Dropped, shortestSeparator } from './page.js';
 export { assertRange, compareRanges, inRange, type KeyRange, Partition } from './partition.js';
-export { type Listing, PAGE_LIMIT, PartitionClient, type PartitionEnv, type PartitionRequestOptions } from './partition-client.js';
+export {
+  type Listing,
+  PAGE_LIMIT,
+  PartitionClient,
+  type PartitionEnv,
+  type PartitionRequestOptions,
+} from './partition-client.js';
 export { hashRanges, PartitionSet } from './partition-set.js';

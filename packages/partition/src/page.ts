@@ -39,11 +39,16 @@ export function parsePage(body: Uint8Array): AllDocsPage {
   try {
     page = JSON.parse(new TextDecoder().decode(body));
   } catch (cause) {
-    throw new PartitionError('ERR_BAD_PAGE', 'the origin answered _all_docs with something that is not whole JSON', { cause });
+    throw new PartitionError('ERR_BAD_PAGE', 'the origin answered _all_docs with something that is not whole JSON', {
+      cause,
+    });
   }
   const { rows, total_rows } = (page ?? {}) as Partial<AllDocsPage>;
   if (!Array.isArray(rows) || typeof total_rows !== 'number') {
-    throw new PartitionError('ERR_BAD_PAGE', 'the origin answered _all_docs with JSON that has no rows; is it a registry?');
+    throw new PartitionError(
+      'ERR_BAD_PAGE',
+      'the origin answered _all_docs with JSON that has no rows; is it a registry?',
+    );
   }
   return page as AllDocsPage;
 }
@@ -73,7 +78,10 @@ export function takeRows(page: AllDocsPage, range: KeyRange, after: string | und
       if (rows.length === 0) dropped.overlap += 1;
       else dropped.repeated += 1;
     } else {
-      throw new PartitionError('ERR_BAD_PAGE', `the origin's rows are out of order: ${JSON.stringify(id)} after ${JSON.stringify(last)}`);
+      throw new PartitionError(
+        'ERR_BAD_PAGE',
+        `the origin's rows are out of order: ${JSON.stringify(id)} after ${JSON.stringify(last)}`,
+      );
     }
   }
   return { rows, dropped, passedEnd };

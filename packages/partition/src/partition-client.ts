@@ -5,7 +5,7 @@ import {
   type StorageDriver,
   type StorageEnv,
 } from '@_all_docs/cache';
-import { type Codec, BaseHTTPClient, type Clock, HttpError, RegistryResponse, type Transport } from '@_all_docs/http';
+import { BaseHTTPClient, type Clock, type Codec, HttpError, RegistryResponse, type Transport } from '@_all_docs/http';
 import { PartitionError } from './errors.js';
 import { type AllDocsRow, type Dropped, parsePage, shortestSeparator, takeRows } from './page.js';
 import { assertRange, type KeyRange } from './partition.js';
@@ -147,7 +147,10 @@ export class PartitionClient extends BaseHTTPClient {
     const page = parsePage(response.body);
     const taken = takeRows(page, range, after);
     if (taken.rows.length === 0 && taken.dropped.outside > 0) {
-      throw new PartitionError('ERR_BAD_PAGE', 'the origin answered a range with rows of another one only; does it know startkey and endkey?');
+      throw new PartitionError(
+        'ERR_BAD_PAGE',
+        'the origin answered a range with rows of another one only; does it know startkey and endkey?',
+      );
     }
     return { ...taken, totalRows: page.total_rows };
   }

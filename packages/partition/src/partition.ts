@@ -46,7 +46,9 @@ export class Partition implements KeyRange {
 }
 
 export function inRange(name: string, { startKey, endKey }: KeyRange): boolean {
-  return (startKey === null || compareBytes(name, startKey) >= 0) && (endKey === null || compareBytes(name, endKey) < 0);
+  return (
+    (startKey === null || compareBytes(name, startKey) >= 0) && (endKey === null || compareBytes(name, endKey) < 0)
+  );
 }
 
 /** Order of ranges: by start, `null` first. */
@@ -59,11 +61,17 @@ export function compareRanges(a: KeyRange, b: KeyRange): number {
 export function assertRange({ startKey, endKey }: KeyRange): void {
   for (const key of [startKey, endKey]) {
     if (key !== null && (typeof key !== 'string' || key === '' || !key.isWellFormed())) {
-      throw new PartitionError('ERR_BAD_RANGE', `not the end of a range: ${JSON.stringify(key)}; use a non-empty string, or null`);
+      throw new PartitionError(
+        'ERR_BAD_RANGE',
+        `not the end of a range: ${JSON.stringify(key)}; use a non-empty string, or null`,
+      );
     }
   }
   if (startKey !== null && endKey !== null && compareBytes(startKey, endKey) >= 0) {
-    throw new PartitionError('ERR_BAD_RANGE', `the range is empty: ${JSON.stringify(startKey)} does not sort before ${JSON.stringify(endKey)} by its UTF-8 bytes`);
+    throw new PartitionError(
+      'ERR_BAD_RANGE',
+      `the range is empty: ${JSON.stringify(startKey)} does not sort before ${JSON.stringify(endKey)} by its UTF-8 bytes`,
+    );
   }
 }
 
@@ -73,12 +81,18 @@ function assertPivots(pivots: readonly (string | null)[]): string[] {
   const cuts = pivots.filter((pivot, i): pivot is string => pivot !== null || (i !== 0 && i !== last));
   cuts.forEach((pivot, i) => {
     if (typeof pivot !== 'string' || pivot === '' || !pivot.isWellFormed()) {
-      throw new PartitionError('ERR_BAD_PIVOTS', `pivot ${i} is not a non-empty string: ${JSON.stringify(pivot) ?? String(pivot)}`);
+      throw new PartitionError(
+        'ERR_BAD_PIVOTS',
+        `pivot ${i} is not a non-empty string: ${JSON.stringify(pivot) ?? String(pivot)}`,
+      );
     }
     const before = cuts[i - 1];
     if (before === undefined || compareBytes(before, pivot) < 0) return;
     const what = before === pivot ? 'is there twice' : `must not come after ${JSON.stringify(before)}`;
-    throw new PartitionError('ERR_BAD_PIVOTS', `pivot ${i}, ${JSON.stringify(pivot)}, ${what}; sort pivots by their UTF-8 bytes (LC_ALL=C sort -u)`);
+    throw new PartitionError(
+      'ERR_BAD_PIVOTS',
+      `pivot ${i}, ${JSON.stringify(pivot)}, ${what}; sort pivots by their UTF-8 bytes (LC_ALL=C sort -u)`,
+    );
   });
   return cuts;
 }

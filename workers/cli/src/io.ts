@@ -2,8 +2,8 @@
 export interface Io {
   out: (text: string) => void;
   err: (text: string) => void;
-  /** Whether progress goes to a person's terminal. */
-  interactive: boolean;
+  /** The terminal that progress is drawn on; `undefined` when nobody sits there. */
+  terminal: NodeJS.WriteStream | undefined;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
 }

@@ -28,7 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const io: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  interactive: Boolean(process.stdout.isTTY && process.stderr.isTTY) && !process.env['CI'] && process.env['TERM'] !== 'dumb',
+  terminal: canDraw(process.stderr) ? process.stderr : undefined,
   env: process.env,
   signal: stop.signal,
 };
@@ -39,6 +39,10 @@ try {
   process.exitCode = report(error);
 }
 if (caught) process.exitCode = signalExitCode(caught);
+
+function canDraw(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && stream.columns > 0 && !process.env['CI'] && process.env['TERM'] !== 'dumb';
+}
 
 /** One message with a code and a next step; gives the exit code. */
 function report(error: unknown): number {

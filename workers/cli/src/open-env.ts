@@ -26,5 +26,8 @@ export async function withEnv<T>(flags: EnvFlags, io: Io, work: (env: NodeEnv) =
 /** `ERR_NO_ORIGIN` where names are to be listed and nobody knows where. */
 export function assertOrigin(env: NodeEnv): void {
   if (env.originKnown) return;
-  throw new CliError('ERR_NO_ORIGIN', `the replication host of ${env.registry} is not known; give it with --origin, or choose packages with --names or --lockfile`);
+  throw new CliError(
+    'ERR_NO_ORIGIN',
+    `the replication host of ${env.registry} is not known; give it with --origin, or choose packages with --names or --lockfile`,
+  );
 }

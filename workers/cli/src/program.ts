@@ -11,6 +11,7 @@ import { partitionFetchCommand } from './commands/partition/fetch.js';
 import { partitionLsCommand } from './commands/partition/ls.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
 import { statusCommand } from './commands/status.js';
+import { applyConfig, readConfigFile } from './config-file.js';
 import type { Io } from './io.js';
 
 /** The whole command line. */
@@ -41,12 +42,13 @@ export function createProgram(io: Io): Command {
         .addCommand(cacheStatsCommand(io)),
     )
     .addCommand(statusCommand(io));
-  configure(program, io);
+  configure(program, io, readConfigFile(io.env));
   return program;
 }
 
 /** Commander inherits neither of these to commands made elsewhere. */
-function configure(command: Command, io: Io): void {
+function configure(command: Command, io: Io, config: Record<string, unknown>): void {
   command.exitOverride().configureOutput({ writeOut: io.out, writeErr: () => {} });
-  for (const child of command.commands) configure(child, io);
+  applyConfig(command, config);
+  for (const child of command.commands) configure(child, io, config);
 }

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { CacheError, prefixRange } from '@_all_docs/cache';
 import { OWNER_PREFIX } from '@_all_docs/worker';
+import { join } from 'node:path';
 import { DirectoryLock } from './directory-lock.js';
 import type { FileSystem } from './file-system.js';
 import { SqliteOrderedStore } from './sqlite-ordered-store.js';
@@ -50,10 +50,17 @@ async function prepare(path: string, fs: FileSystem): Promise<void> {
     names = await fs.readdir(path);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CacheError('ERR_CACHE_UNWRITABLE', `cannot use ${path} as the cache: ${message}; choose another directory with --cache`, { cause });
+    throw new CacheError(
+      'ERR_CACHE_UNWRITABLE',
+      `cannot use ${path} as the cache: ${message}; choose another directory with --cache`,
+      { cause },
+    );
   }
   if (names.length > 0 && !names.includes(INDEX)) {
-    throw new CacheError('ERR_CACHE_FOREIGN', `${path} holds something else (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}); choose an empty or a new directory with --cache`);
+    throw new CacheError(
+      'ERR_CACHE_FOREIGN',
+      `${path} holds something else (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}); choose an empty or a new directory with --cache`,
+    );
   }
 }
 

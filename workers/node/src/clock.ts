@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { aborted, type Clock } from '@_all_docs/http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The machine's own clock. */
 export const systemClock: Clock = {

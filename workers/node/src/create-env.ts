@@ -85,7 +85,9 @@ function withAuthorization(transport: Transport, registry: string, authorization
   if (authorization === undefined) return transport;
   const host = originOf(registry);
   return (request) =>
-    transport(originOf(request.url) === host ? { ...request, headers: { ...request.headers, authorization } } : request);
+    transport(
+      originOf(request.url) === host ? { ...request, headers: { ...request.headers, authorization } } : request,
+    );
 }
 
 function userAgent(contact: string | undefined): string {

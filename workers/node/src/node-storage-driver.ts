@@ -1,4 +1,3 @@
-import cacache from 'cacache';
 import {
   assertKey,
   CacheError,
@@ -13,6 +12,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
+import cacache from 'cacache';
 import { type CacheDirectory, openCacheDirectory } from './cache-directory.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { readError, writeError } from './storage-errors.js';
@@ -81,7 +81,11 @@ export class NodeStorageDriver extends StorageDriver {
       if (code !== 'EINTEGRITY' && code !== 'EBADSIZE') throw readError(key, error);
       // Out of the way at once: cacache would keep the damaged file when the same bytes are stored again.
       await cacache.rm.content(this.cachePath, integrity);
-      throw new CacheError('ERR_CORRUPT', `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`, { cause: error });
+      throw new CacheError(
+        'ERR_CORRUPT',
+        `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`,
+        { cause: error },
+      );
     }
   }
 
@@ -126,7 +130,11 @@ export class NodeStorageDriver extends StorageDriver {
 
   async *list(prefix = '', { after, limit }: ListOptions = {}): AsyncIterable<string> {
     const { ordered } = await this.open();
-    const rows = ordered.list({ ...prefixRange(ENTRY + prefix), after: after === undefined ? undefined : ENTRY + after, limit });
+    const rows = ordered.list({
+      ...prefixRange(ENTRY + prefix),
+      after: after === undefined ? undefined : ENTRY + after,
+      limit,
+    });
     for await (const [key] of rows) yield key.slice(ENTRY.length);
   }
 
@@ -169,6 +177,7 @@ function lazyStore(open: () => Promise<OrderedStore>): OrderedStore {
     async *list(range?: RowRange) {
       yield* (await open()).list(range);
     },
-    commit: async (changes: readonly RowChange[], expect?: readonly RowExpectation[]) => (await open()).commit(changes, expect),
+    commit: async (changes: readonly RowChange[], expect?: readonly RowExpectation[]) =>
+      (await open()).commit(changes, expect),
   };
 }

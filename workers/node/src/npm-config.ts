@@ -20,7 +20,16 @@ export async function readNpmSettings(
     import('@npmcli/config'),
     import('@npmcli/config/lib/definitions/index.js'),
   ]);
-  const config = new Config({ npmPath: cwd, cwd, env, argv: [], ...npm, execPath: process.execPath, platform: process.platform, warn: false });
+  const config = new Config({
+    npmPath: cwd,
+    cwd,
+    env,
+    argv: [],
+    ...npm,
+    execPath: process.execPath,
+    platform: process.platform,
+    warn: false,
+  });
   await config.load();
   const registry = normalizeOrigin(given ?? config.get('registry'));
   return { registry, authorization: authorizationOf(config.getCredentialsByURI(`${registry}/`)) };
@@ -38,6 +47,7 @@ function authorizationOf(credentials: { token?: string; auth?: string }): string
 export function deriveOrigin(registry: string): string | undefined {
   const url = new URL(registry);
   const [first, second, top, ...more] = url.hostname.split('.');
-  if (first !== 'registry' || second !== 'npmjs' || (top !== 'org' && top !== 'com') || more.length > 0) return undefined;
+  if (first !== 'registry' || second !== 'npmjs' || (top !== 'org' && top !== 'com') || more.length > 0)
+    return undefined;
   return `${url.protocol}//replicate.${second}.com`;
 }

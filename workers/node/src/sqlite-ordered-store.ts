@@ -1,5 +1,5 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CacheError, type OrderedStore, type RowChange, type RowExpectation, type RowRange } from '@_all_docs/cache';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { readError, writeError } from './storage-errors.js';
 
 /** `_ado` as SQLite's application id: tells our files from others'. */
@@ -34,20 +34,32 @@ export class SqliteOrderedStore implements OrderedStore {
     this.#path = path;
     this.#database = open(path);
     this.#get = this.#database.prepare('SELECT value FROM rows WHERE key = ?');
-    this.#put = this.#database.prepare('INSERT INTO rows (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value');
+    this.#put = this.#database.prepare(
+      'INSERT INTO rows (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
     this.#delete = this.#database.prepare('DELETE FROM rows WHERE key = ?');
-    this.#page = this.#database.prepare('SELECT key, value FROM rows WHERE key > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4');
+    this.#page = this.#database.prepare(
+      'SELECT key, value FROM rows WHERE key > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
+    );
   }
 
   async get(key: string): Promise<string | undefined> {
     return this.#read(() => this.#value(key));
   }
 
-  async *list({ start = '', end, after = '', limit = Number.POSITIVE_INFINITY }: RowRange = {}): AsyncIterable<[string, string]> {
+  async *list({
+    start = '',
+    end,
+    after = '',
+    limit = Number.POSITIVE_INFINITY,
+  }: RowRange = {}): AsyncIterable<[string, string]> {
     // Page by page, so that no read transaction stays open while the caller works.
     for (let last = after, left = limit; left > 0; ) {
       const asked = Math.min(PAGE, left);
-      const rows = this.#read(() => this.#page.all(last, start, end ?? null, asked)) as { key: string; value: string }[];
+      const rows = this.#read(() => this.#page.all(last, start, end ?? null, asked)) as {
+        key: string;
+        value: string;
+      }[];
       for (const { key, value } of rows) yield [key, value];
       if (rows.length < asked) return;
       left -= rows.length;
@@ -138,10 +150,16 @@ function assertOurs(database: DatabaseSync, path: string): void {
   const format = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
   const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_master').get()?.['n']);
   if (id !== APPLICATION_ID && (id !== 0 || tables > 0)) {
-    throw new CacheError('ERR_CACHE_FOREIGN', `${path} belongs to another program; choose another directory with --cache`);
+    throw new CacheError(
+      'ERR_CACHE_FOREIGN',
+      `${path} belongs to another program; choose another directory with --cache`,
+    );
   }
   if (format > INDEX_FORMAT) {
-    throw new CacheError('ERR_CACHE_NEWER', `${path} was made by a newer version (format ${format}, this one reads ${INDEX_FORMAT}); update _all_docs, or choose another directory with --cache`);
+    throw new CacheError(
+      'ERR_CACHE_NEWER',
+      `${path} was made by a newer version (format ${format}, this one reads ${INDEX_FORMAT}); update _all_docs, or choose another directory with --cache`,
+    );
   }
 }
 
@@ -149,9 +167,17 @@ function unusable(path: string, error: unknown): CacheError {
   if (error instanceof CacheError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (/not a database|malformed/i.test(message)) {
-    return new CacheError('ERR_CACHE_FOREIGN', `${path} is not an index of this program, or is damaged (${message}); move it away, or choose another directory with --cache`, { cause: error });
+    return new CacheError(
+      'ERR_CACHE_FOREIGN',
+      `${path} is not an index of this program, or is damaged (${message}); move it away, or choose another directory with --cache`,
+      { cause: error },
+    );
   }
   const full = writeError(path, error);
   if (full.code === 'ERR_DISK_FULL') return full;
-  return new CacheError('ERR_CACHE_UNWRITABLE', `cannot open ${path}: ${message}; check the rights on the directory, or choose another one with --cache`, { cause: error });
+  return new CacheError(
+    'ERR_CACHE_UNWRITABLE',
+    `cannot open ${path}: ${message}; check the rights on the directory, or choose another one with --cache`,
+    { cause: error },
+  );
 }

@@ -6,7 +6,11 @@ export function writeError(what: string, cause: unknown): CacheError {
   const message = cause instanceof Error ? cause.message : String(cause);
   // cacache renames the code of a failed rename, so the message is asked too; SQLite has its own words.
   if (/ENOSPC|EDQUOT|disk is full|no space left/i.test(`${(cause as NodeJS.ErrnoException)?.code} ${message}`)) {
-    return new CacheError('ERR_DISK_FULL', `cannot store ${what}: the disk is full; make room and run the same command again, what was stored is whole`, { cause });
+    return new CacheError(
+      'ERR_DISK_FULL',
+      `cannot store ${what}: the disk is full; make room and run the same command again, what was stored is whole`,
+      { cause },
+    );
   }
   return new CacheError('ERR_STORAGE_WRITE', `cannot store ${what}: ${message}`, { cause });
 }

@@ -1,5 +1,14 @@
+import {
+  aborted,
+  concat,
+  HttpError,
+  originOf,
+  parseEncoding,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@_all_docs/http';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
-import { aborted, concat, HttpError, originOf, parseEncoding, type Transport, type TransportRequest, type TransportResponse } from '@_all_docs/http';
 
 export interface UndiciTransportOptions {
   userAgent: string;
@@ -24,10 +33,20 @@ const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UN
 /** undici's dispatch over kept-alive HTTP/1.1: bodies are handed on as they came, compressed. */
 export function createUndiciTransport(options: UndiciTransportOptions): ClosableTransport {
   const { userAgent, maxBytes = 128 * 1024 * 1024, timeoutMs = 30_000, connections = 64 } = options;
-  const settings = { connections, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: Math.min(timeoutMs, 10_000) } };
-  const dispatcher = options.dispatcher ?? (usesProxy(process.env) ? new EnvHttpProxyAgent(settings) : new Agent(settings));
+  const settings = {
+    connections,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: Math.min(timeoutMs, 10_000) },
+  };
+  const dispatcher =
+    options.dispatcher ?? (usesProxy(process.env) ? new EnvHttpProxyAgent(settings) : new Agent(settings));
   return {
-    transport: (request) => new Promise((resolve, reject) => exchange(dispatcher, request, userAgent, maxBytes, resolve, reject)),
+    transport: (request) =>
+      new Promise((resolve, reject) => {
+        if (request.signal?.aborted) reject(aborted(request.signal));
+        else new Exchange(request, maxBytes, resolve, reject).dispatch(dispatcher, userAgent);
+      }),
     close: () => dispatcher.destroy(),
   };
 }
@@ -37,68 +56,89 @@ function usesProxy(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env['HTTP_PROXY'] ?? env['http_proxy'] ?? env['HTTPS_PROXY'] ?? env['https_proxy']);
 }
 
-function exchange(
-  dispatcher: Dispatcher,
-  request: TransportRequest,
-  userAgent: string,
-  maxBytes: number,
-  resolve: (response: TransportResponse) => void,
-  reject: (error: Error) => void,
-): void {
-  const { url, method = 'GET', signal } = request;
-  if (signal?.aborted) return reject(aborted(signal));
-  const origin = originOf(url);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  let status = 0;
-  let headers: Record<string, string> = {};
-  let stop: (() => void) | undefined;
-  const finish = (settle: () => void) => {
-    if (stop) signal?.removeEventListener('abort', stop);
-    settle();
-  };
-  try {
-    dispatcher.dispatch(
-      {
-        origin,
-        // As written: a URL object would resolve the dots of `@scope%2f..`.
-        path: url.slice(origin.length).replace(/#.*/s, '') || '/',
-        method,
-        headers: { 'user-agent': userAgent, ...request.headers },
-        body: request.body ?? null,
-      },
-      {
-        onRequestStart(controller) {
-          stop = () => controller.abort(aborted(signal));
-          if (signal?.aborted) stop();
-          else signal?.addEventListener('abort', stop, { once: true });
-        },
-        onResponseStart(_controller, statusCode, fields) {
-          status = statusCode;
-          headers = flatten(fields);
-        },
-        onResponseData(controller, chunk) {
-          length += chunk.length;
-          if (length > maxBytes) controller.abort(new HttpError('ERR_TOO_LARGE', `${url}: the body has more than ${maxBytes} bytes`));
-          else chunks.push(chunk);
-        },
-        onResponseEnd() {
-          finish(() => {
-            try {
-              const body = method === 'HEAD' || length === 0 ? new Uint8Array(0) : concat(chunks, length);
-              resolve({ status, headers, body, encoding: body.length === 0 ? 'identity' : parseEncoding(headers['content-encoding']) });
-            } catch (error) {
-              reject(error as Error);
-            }
-          });
-        },
-        onResponseError(_controller, error) {
-          finish(() => reject(failure(url, error)));
-        },
-      },
-    );
-  } catch (error) {
-    finish(() => reject(failure(url, error as Error)));
+/** One request under way: undici tells it what arrives, it settles the promise once. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: TransportRequest;
+  readonly #maxBytes: number;
+  readonly #resolve: (response: TransportResponse) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  #stop: (() => void) | undefined;
+
+  constructor(
+    request: TransportRequest,
+    maxBytes: number,
+    resolve: (response: TransportResponse) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#request = request;
+    this.#maxBytes = maxBytes;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  dispatch(dispatcher: Dispatcher, userAgent: string): void {
+    const { url, method = 'GET', headers, body = null } = this.#request;
+    const origin = originOf(url);
+    // As written: a URL object would resolve the dots of `@scope%2f..`.
+    const path = url.slice(origin.length).replace(/#.*/s, '') || '/';
+    try {
+      dispatcher.dispatch({ origin, path, method, body, headers: { 'user-agent': userAgent, ...headers } }, this);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const { signal } = this.#request;
+    this.#stop = () => controller.abort(aborted(signal));
+    if (signal?.aborted) this.#stop();
+    else signal?.addEventListener('abort', this.#stop, { once: true });
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    fields: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status;
+    this.#headers = flatten(fields);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#length += chunk.length;
+    if (this.#length <= this.#maxBytes) this.#chunks.push(chunk);
+    else {
+      const message = `${this.#request.url}: the body has more than ${this.#maxBytes} bytes`;
+      controller.abort(new HttpError('ERR_TOO_LARGE', message));
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#release();
+    const body = concat(this.#chunks, this.#length);
+    try {
+      const encoding = body.length === 0 ? 'identity' : parseEncoding(this.#headers['content-encoding']);
+      this.#resolve({ status: this.#status, headers: this.#headers, body, encoding });
+    } catch (error) {
+      this.#reject(error as Error);
+    }
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#release();
+    this.#reject(failure(this.#request.url, error));
+  }
+
+  #release(): void {
+    if (this.#stop) this.#request.signal?.removeEventListener('abort', this.#stop);
   }
 }
 

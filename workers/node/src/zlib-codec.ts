@@ -1,6 +1,6 @@
+import { type Codec, type Encoding, HttpError, MAX_DECODED_BYTES } from '@_all_docs/http';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { type Codec, type Encoding, HttpError, MAX_DECODED_BYTES } from '@_all_docs/http';
 
 const gzip = promisify(zlib.gzip);
 /** Deflate never packs tighter than this; a trailer that claims more is lying about the size. */

@@ -1,8 +1,4 @@
-export type WorkerErrorCode =
-  | 'ERR_BAD_WORK_ITEM'
-  | 'ERR_LISTING_LOST'
-  | 'ERR_NO_ORDERED_STORE'
-  | 'ERR_QUEUE_CLOSED';
+export type WorkerErrorCode = 'ERR_BAD_WORK_ITEM' | 'ERR_LISTING_LOST' | 'ERR_NO_ORDERED_STORE' | 'ERR_QUEUE_CLOSED';
 
 export class WorkerError extends Error {
   readonly code: WorkerErrorCode;

@@ -1,13 +1,14 @@
 /** @module Work items, queues and the bootstrap, for every runtime. */
-export { bootstrap, type BootstrapOptions, proveRun } from './bootstrap/bootstrap.js';
+
 export type { CoverageReport } from '@_all_docs/partition';
+export { type BootstrapOptions, bootstrap, proveRun } from './bootstrap/bootstrap.js';
 export type { BootstrapEvent, BootstrapResult, Phase, ProgressEvent } from './bootstrap/events.js';
 export { type OriginInfo, readOriginInfo } from './bootstrap/origin-info.js';
 export { type Outcome, Outcomes } from './bootstrap/outcomes.js';
 export { OWNER_PREFIX } from './bootstrap/owner.js';
 export { type BootstrapPlan, planBootstrap } from './bootstrap/plan.js';
 export { type Depth, listRuns, type Run, runProgress } from './bootstrap/run.js';
-export { EVERYTHING, nameList, type RangeSelection, scopeSelection, type Selection } from './bootstrap/selection.js';
+export { EVERYTHING, nameList, type RangeSelection, type Selection, scopeSelection } from './bootstrap/selection.js';
 export { codeOf, messageOf, WorkerError, type WorkerErrorCode } from './errors.js';
 export {
   type Env,

@@ -44,7 +44,9 @@ export interface WorkItem<Payload = unknown> {
 }
 
 /** How a work item ended. `error` is a message; `code` what callers branch on. */
-export type WorkResult = { success: true; rows?: number; bytes?: number; status?: number } | { success: false; error: string; code?: string | undefined };
+export type WorkResult =
+  | { success: true; rows?: number; bytes?: number; status?: number }
+  | { success: false; error: string; code?: string | undefined };
 
 /** An item that one worker holds until it is acknowledged or failed. */
 export interface Lease {

@@ -1,7 +1,14 @@
 import type { Clock } from '@_all_docs/http';
 import PQueue from 'p-queue';
 import { WorkerError } from './errors.js';
-import { type Lease, QUEUE_ATTEMPTS, QUEUE_BACKOFF_MS, type QueueSize, type WorkItem, type WorkQueue } from './interfaces.js';
+import {
+  type Lease,
+  QUEUE_ATTEMPTS,
+  QUEUE_BACKOFF_MS,
+  type QueueSize,
+  type WorkItem,
+  type WorkQueue,
+} from './interfaces.js';
 import { assertWorkItem } from './work-item.js';
 
 export interface QueueOptions {

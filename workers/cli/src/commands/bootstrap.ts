@@ -1,5 +1,12 @@
 import type { Check, PackumentForm } from '@_all_docs/packument';
-import { type BootstrapPlan, type BootstrapResult, bootstrap, type Depth, planBootstrap, type Selection } from '@_all_docs/worker';
+import {
+  type BootstrapPlan,
+  type BootstrapResult,
+  bootstrap,
+  type Depth,
+  planBootstrap,
+  type Selection,
+} from '@_all_docs/worker';
 import type { NodeEnv } from '@_all_docs/worker-node';
 import { Command, Option } from 'commander';
 import { EXIT } from '../exit.js';
@@ -33,9 +40,15 @@ export function bootstrapCommand(io: Io): Command {
     .addOption(new Option('--scope <scope>', 'only the packages of this scope'));
   for (const option of [...rangeOptions(), ...networkOptions()]) command.addOption(option);
   return command
-    .addOption(new Option('--depth <depth>', 'how much of each package').choices(['names', 'packuments']).default('packuments'))
+    .addOption(
+      new Option('--depth <depth>', 'how much of each package').choices(['names', 'packuments']).default('packuments'),
+    )
     .addOption(formOption())
-    .addOption(new Option('--check <check>', 'how closely a packument is looked at before it is kept').choices(['length', 'crc', 'parse']).default('crc'))
+    .addOption(
+      new Option('--check <check>', 'how closely a packument is looked at before it is kept')
+        .choices(['length', 'crc', 'parse'])
+        .default('crc'),
+    )
     .addOption(new Option('--plan', 'print requests, bytes, hours, disk and budget, and do nothing'))
     .addOption(jsonOption())
     .action(async (flags: Flags) => {
@@ -52,11 +65,18 @@ export async function runBootstrap(flags: Flags, io: Io): Promise<number> {
   });
 }
 
-async function work({ depth, form, check, json = false, concurrency = 10 }: Flags, selection: Selection, env: NodeEnv, io: Io): Promise<number> {
+async function work(
+  { depth, form, check, json = false, concurrency = 10 }: Flags,
+  selection: Selection,
+  env: NodeEnv,
+  io: Io,
+): Promise<number> {
   const reporter = createReporter(io, { json, selection, depth });
   let result: BootstrapResult;
   try {
-    result = await bootstrap({ selection, depth, form, check, concurrency, signal: io.signal }, env, (event) => reporter.event(event));
+    result = await bootstrap({ selection, depth, form, check, concurrency, signal: io.signal }, env, (event) =>
+      reporter.event(event),
+    );
   } catch (error) {
     await reporter.abandon();
     throw error;
@@ -72,19 +92,30 @@ function exitCodeFor({ status }: BootstrapResult): number {
   return status === 'throttled' ? EXIT.stopped : EXIT.incomplete;
 }
 
-async function printPlan({ depth, form, rate, json }: Flags, selection: Selection, env: NodeEnv, io: Io): Promise<number> {
+async function printPlan(
+  { depth, form, rate, json }: Flags,
+  selection: Selection,
+  env: NodeEnv,
+  io: Io,
+): Promise<number> {
   const budget = env.budget && { limit: env.budget.limit, used: await env.budget.used() };
   const plan = await planBootstrap({ selection, depth, form, ...(rate === undefined ? {} : { rate }), budget }, env);
-  io.out(json ? `${JSON.stringify({ type: 'plan', ...plan, rate: Number.isFinite(plan.rate) ? plan.rate : null })}\n` : describePlan(plan));
+  io.out(
+    json
+      ? `${JSON.stringify({ type: 'plan', ...plan, rate: Number.isFinite(plan.rate) ? plan.rate : null })}\n`
+      : describePlan(plan),
+  );
   return EXIT.done;
 }
 
 function describePlan(plan: BootstrapPlan): string {
-  const { packages, requests, bytes, diskBytes, files, hours, bytesPerPackument, bytesPerPackumentFrom, rate, budget } = plan;
+  const { packages, requests, bytes, diskBytes, files, hours, bytesPerPackument, bytesPerPackumentFrom, rate, budget } =
+    plan;
   if (packages === undefined || !requests || bytes === undefined || diskBytes === undefined || hours === undefined) {
     return 'The origin gives no way to count this range before it is listed; list it first with --depth names.\n';
   }
-  const limit = budget.limit === undefined ? 'no limit' : `${formatNumber(budget.limit)}, ${formatNumber(budget.used)} used`;
+  const limit =
+    budget.limit === undefined ? 'no limit' : `${formatNumber(budget.limit)}, ${formatNumber(budget.used)} used`;
   const months = budget.months === undefined || budget.months <= 1 ? '' : `: it takes ${budget.months} months`;
   return [
     `packages   ${formatNumber(packages)}`,

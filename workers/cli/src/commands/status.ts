@@ -1,5 +1,5 @@
 import { Cache, createPackumentPrefix } from '@_all_docs/cache';
-import { type Outcome, Outcomes, listRuns, type Run, runProgress } from '@_all_docs/worker';
+import { listRuns, type Outcome, Outcomes, type Run, runProgress } from '@_all_docs/worker';
 import type { NodeEnv } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import type { Io } from '../io.js';
@@ -16,10 +16,12 @@ export function statusCommand(io: Io): Command {
     .addOption(registryOption())
     .addOption(cacheOption())
     .addOption(jsonOption())
-    .action((flags: EnvFlags & { json?: boolean }) => withEnv(flags, io, async (env) => {
-      const status = await readStatus(env);
-      io.out(flags.json ? `${JSON.stringify({ type: 'status', ...status })}\n` : describe(status));
-    }));
+    .action((flags: EnvFlags & { json?: boolean }) =>
+      withEnv(flags, io, async (env) => {
+        const status = await readStatus(env);
+        io.out(flags.json ? `${JSON.stringify({ type: 'status', ...status })}\n` : describe(status));
+      }),
+    );
 }
 
 type RunStatus = Run & { state: 'done' | 'unfinished'; percentListed: number; percentFetched: number };
@@ -73,16 +75,22 @@ async function count(keys: AsyncIterable<string>): Promise<number> {
 function describe(status: Status): string {
   const { cache, registry, packuments, abbreviated, absent, failed, failures, budget, runs } = status;
   const lines = [`cache      ${cache}`, `registry   ${registry}`];
-  lines.push(`held       ${formatNumber(packuments)} packuments${abbreviated > 0 ? `, ${formatNumber(abbreviated)} abbreviated` : ''}`);
+  lines.push(
+    `held       ${formatNumber(packuments)} packuments${abbreviated > 0 ? `, ${formatNumber(abbreviated)} abbreviated` : ''}`,
+  );
   lines.push(`outcomes   ${formatNumber(failed)} failed, ${formatNumber(absent)} without a document in the registry`);
-  if (budget) lines.push(`budget     ${formatNumber(budget.used)} of ${formatNumber(budget.limit)} requests this month`);
+  if (budget)
+    lines.push(`budget     ${formatNumber(budget.used)} of ${formatNumber(budget.limit)} requests this month`);
   for (const run of runs) lines.push(`run        ${describeRun(run)}`);
   for (const { name, code, message } of failures) lines.push(`failed     ${name}: ${code}: ${message}`);
   return `${lines.join('\n')}\n`;
 }
 
 function describeRun({ selection, depth, startedAt, state, percentListed, percentFetched }: RunStatus): string {
-  const what = selection.kind === 'names' ? `${formatNumber(selection.count)} names` : `[${selection.startKey ?? 'first'} to ${selection.endKey ?? 'last'})`;
+  const what =
+    selection.kind === 'names'
+      ? `${formatNumber(selection.count)} names`
+      : `[${selection.startKey ?? 'first'} to ${selection.endKey ?? 'last'})`;
   const listed = selection.kind === 'range' ? `, ${percentListed} % listed` : '';
   const fetched = depth === 'names' ? '' : `, ${percentFetched} % fetched`;
   return `${new Date(startedAt).toISOString()}  ${what}, depth ${depth}: ${state}${listed}${fetched}`;

@@ -1,5 +1,5 @@
-import { Listr, type ListrTaskWrapper } from 'listr2';
 import type { BootstrapEvent, BootstrapResult, Depth, Phase, Selection } from '@_all_docs/worker';
+import { Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from 'listr2';
 import type { Io } from '../io.js';
 import type { Reporter } from './reporter.js';
 import { describeProgress, describeResult, PHASE_NAMES } from './words.js';
@@ -16,12 +16,21 @@ export class LiveReporter implements Reporter {
   readonly #shown: Promise<unknown>;
   #current: Phase | undefined;
 
-  constructor(io: Io, selection: Selection, depth: Depth) {
+  constructor(io: Io, terminal: NodeJS.WriteStream, selection: Selection, depth: Depth) {
     this.#io = io;
     const listing: Phase[] = selection.kind === 'range' ? ['list', 'prove'] : [];
     this.#phases = depth === 'names' ? listing : [...listing, 'fetch'];
-    const tasks = this.#phases.map((phase) => ({ title: PHASE_NAMES[phase], task: (_: unknown, task: Task) => this.#run(phase, task) }));
-    this.#shown = new Listr(tasks, { concurrent: false, registerSignalListeners: false, fallbackRendererCondition: () => false }).run();
+    const tasks = this.#phases.map((phase) => ({
+      title: PHASE_NAMES[phase],
+      task: (_: unknown, task: Task) => this.#run(phase, task),
+    }));
+    // Progress belongs on stderr: stdout stays free for results.
+    const logger = new ListrLogger({ processOutput: new ProcessOutput(terminal, terminal) });
+    this.#shown = new Listr(tasks, {
+      concurrent: false,
+      registerSignalListeners: false,
+      rendererOptions: { logger },
+    }).run();
   }
 
   event(event: BootstrapEvent): void {

@@ -14,7 +14,10 @@ export interface Reporter {
 }
 
 /** NDJSON where asked for; on a terminal live progress; else a plain line every ten seconds. */
-export function createReporter(io: Io, { json, selection, depth }: { json: boolean; selection: Selection; depth: Depth }): Reporter {
+export function createReporter(
+  io: Io,
+  { json, selection, depth }: { json: boolean; selection: Selection; depth: Depth },
+): Reporter {
   if (json) return new JsonReporter(io);
-  return io.interactive ? new LiveReporter(io, selection, depth) : new PlainReporter(io);
+  return io.terminal ? new LiveReporter(io, io.terminal, selection, depth) : new PlainReporter(io);
 }

@@ -10,7 +10,11 @@ export const PHASE_NAMES: Record<Phase, string> = {
 /** `1,200 of 5,000 (24 %), 310/s, 12 s left, 3 errors, 1 throttled`. */
 export function describeProgress(event: ProgressEvent): string {
   const { done, total, rate, etaSeconds, errors, throttled, pausedSeconds } = event;
-  const parts = [total ? `${formatNumber(done)} of ${formatNumber(total)} (${Math.floor((100 * done) / total)} %)` : formatNumber(done)];
+  const parts = [
+    total
+      ? `${formatNumber(done)} of ${formatNumber(total)} (${Math.floor((100 * done) / total)} %)`
+      : formatNumber(done),
+  ];
   if (rate > 0) parts.push(`${rate < 10 ? rate.toFixed(1) : formatNumber(Math.round(rate))}/s`);
   if (etaSeconds !== undefined && etaSeconds > 0) parts.push(`${formatSeconds(etaSeconds)} left`);
   if (errors > 0) parts.push(`${formatNumber(errors)} errors`);
@@ -22,12 +26,13 @@ export function describeProgress(event: ProgressEvent): string {
 const ENDINGS: Record<BootstrapResult['status'], string> = {
   done: 'Complete',
   incomplete: 'Incomplete',
-  throttled: 'Stopped by the origin\'s limit or the budget',
+  throttled: "Stopped by the origin's limit or the budget",
   interrupted: 'Interrupted; everything stored so far is kept, the same command goes on from here',
 };
 
 export function describeResult(result: BootstrapResult): string {
-  const { names, stored, unchanged, held, absent, failed, bytes, requests, throttled, seconds, coverage, reason } = result;
+  const { names, stored, unchanged, held, absent, failed, bytes, requests, throttled, seconds, coverage, reason } =
+    result;
   const lines = [`${ENDINGS[result.status]} in ${formatSeconds(seconds)}.`];
   if (names !== undefined) lines.push(`  ${formatNumber(names)} names`);
   const packages = [
@@ -39,7 +44,9 @@ export function describeResult(result: BootstrapResult): string {
   ] as const;
   const said = packages.filter(([count]) => count > 0).map(([count, what]) => `${formatNumber(count)} ${what}`);
   if (said.length > 0) lines.push(`  packuments: ${said.join(', ')}`);
-  lines.push(`  ${formatNumber(requests)} requests, ${formatBytes(bytes)} received${throttled > 0 ? `, throttled ${formatNumber(throttled)} times` : ''}`);
+  lines.push(
+    `  ${formatNumber(requests)} requests, ${formatBytes(bytes)} received${throttled > 0 ? `, throttled ${formatNumber(throttled)} times` : ''}`,
+  );
   if (coverage) lines.push(...describeCoverage(coverage).map((line) => `  ${line}`));
   if (failed > 0) lines.push('  see what failed with: _all_docs status; the same command tries it again');
   if (reason) lines.push(`  ${reason.code}: ${reason.message}`);
@@ -51,5 +58,8 @@ export function describeCoverage({ holds, partitions, rows, total, problems }: C
     ? `, the origin counted ${formatNumber(total.before)} before and ${formatNumber(total.after)} after (${formatNumber(total.moved)} changes between)`
     : '';
   const head = `coverage ${holds ? 'holds' : 'DOES NOT HOLD'}: ${formatNumber(partitions)} partitions touch, ${formatNumber(rows)} rows in order${counted}`;
-  return [holds ? head : head.replace(' touch, ', ', ').replace(' in order', ''), ...problems.map(({ kind, message }) => `${kind}: ${message}`)];
+  return [
+    holds ? head : head.replace(' touch, ', ', ').replace(' in order', ''),
+    ...problems.map(({ kind, message }) => `${kind}: ${message}`),
+  ];
 }

@@ -1,7 +1,7 @@
+import { assertRange, Partition } from '@_all_docs/partition';
+import { nameList, type Selection, scopeSelection } from '@_all_docs/worker';
 import { readFile } from 'node:fs/promises';
 import { text as readStream } from 'node:stream/consumers';
-import { assertRange, Partition } from '@_all_docs/partition';
-import { nameList, scopeSelection, type Selection } from '@_all_docs/worker';
 import { CliError } from '../exit.js';
 import { lockfileNames } from './lockfile.js';
 import { parseNames } from './names-file.js';
@@ -22,7 +22,10 @@ export async function chooseSelection(flags: SelectionFlags): Promise<Selection>
   const lists = (['names', 'lockfile'] as const).filter((flag) => flags[flag] !== undefined);
   const ranges = (['pivots', 'scope', 'start', 'end'] as const).filter((flag) => flags[flag] !== undefined);
   if (lists.length > 1 || (lists.length > 0 && ranges.length > 0)) {
-    throw new CliError('ERR_USAGE', `choose packages in one way: --${[...lists, ...ranges].join(', --')} exclude each other`);
+    throw new CliError(
+      'ERR_USAGE',
+      `choose packages in one way: --${[...lists, ...ranges].join(', --')} exclude each other`,
+    );
   }
   if (flags.scope !== undefined && (flags.start !== undefined || flags.end !== undefined)) {
     throw new CliError('ERR_USAGE', 'choose packages in one way: --scope and --start/--end exclude each other');
@@ -33,7 +36,8 @@ export async function chooseSelection(flags: SelectionFlags): Promise<Selection>
   // Refused before anything is asked of the origin.
   if (pivots) Partition.fromPivots(pivots);
   if (flags.scope !== undefined) {
-    if (!/^@?[^@/]+$/.test(flags.scope)) throw new CliError('ERR_USAGE', `not a scope: ${flags.scope}; use --scope @types`);
+    if (!/^@?[^@/]+$/.test(flags.scope))
+      throw new CliError('ERR_USAGE', `not a scope: ${flags.scope}; use --scope @types`);
     return { ...scopeSelection(flags.scope), pivots };
   }
   const range = { startKey: flags.start ?? null, endKey: flags.end ?? null };

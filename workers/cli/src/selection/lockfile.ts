@@ -52,7 +52,10 @@ function addDependencies(dependencies: Record<string, NpmEntry>, names: Set<stri
 
 /** Tarballs of git hosts and files are no packages of a registry. npm leaves `resolved` out when told to. */
 function fromRegistry(resolved: string | undefined): boolean {
-  return resolved === undefined || (/^https?:/.test(resolved) && !/^https?:\/\/[^/]*(codeload|gitlab|bitbucket)\./.test(resolved));
+  return (
+    resolved === undefined ||
+    (/^https?:/.test(resolved) && !/^https?:\/\/[^/]*(codeload|gitlab|bitbucket)\./.test(resolved))
+  );
 }
 
 function pnpmNames(text: string, file: string): Set<string> {
@@ -60,12 +63,21 @@ function pnpmNames(text: string, file: string): Set<string> {
   let known = false;
   // Newer pnpm puts a document of its own tools before the project's: both are read.
   for (const document of documents(text, file)) {
-    const lock = document as { lockfileVersion?: unknown; packages?: Record<string, { resolution?: Record<string, unknown>; name?: string }> } | null;
+    const lock = document as {
+      lockfileVersion?: unknown;
+      packages?: Record<string, { resolution?: Record<string, unknown>; name?: string }>;
+    } | null;
     if (!lock || typeof lock !== 'object' || lock.lockfileVersion === undefined) continue;
     known = true;
     for (const [key, { resolution = {}, name } = {}] of Object.entries(lock.packages ?? {})) {
       const id = name ?? packageOf(key);
-      if (id && !('tarball' in resolution && !('integrity' in resolution)) && !('commit' in resolution) && !('directory' in resolution)) names.add(id);
+      if (
+        id &&
+        !('tarball' in resolution && !('integrity' in resolution)) &&
+        !('commit' in resolution) &&
+        !('directory' in resolution)
+      )
+        names.add(id);
     }
   }
   if (!known) throw bad(file, 'it is a lockfile of neither npm nor pnpm');
@@ -88,5 +100,10 @@ function packageOf(key: string): string | undefined {
 }
 
 function bad(file: string, why: string, cause?: unknown): CliError {
-  return new CliError('ERR_BAD_LOCKFILE', `cannot read ${file} as a lockfile: ${why}; give a package-lock.json, npm-shrinkwrap.json or pnpm-lock.yaml`, undefined, { cause });
+  return new CliError(
+    'ERR_BAD_LOCKFILE',
+    `cannot read ${file} as a lockfile: ${why}; give a package-lock.json, npm-shrinkwrap.json or pnpm-lock.yaml`,
+    undefined,
+    { cause },
+  );
 }

@@ -1,14 +1,17 @@
+import { PartitionError } from '@_all_docs/partition';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PartitionError } from '@_all_docs/partition';
 import { CliError } from '../exit.js';
 
 /** The pivots of a file: JSON, or a module with a default export or an export `pivots`. Null ends may be there or not. */
 export async function readPivots(file: string): Promise<string[]> {
   const value = file.endsWith('.json') ? await readJson(file) : await readModule(file);
   if (!Array.isArray(value)) {
-    throw new PartitionError('ERR_BAD_PIVOTS', `${file} has no list of pivots; it must be a JSON array, or a module with a default export or an export named pivots`);
+    throw new PartitionError(
+      'ERR_BAD_PIVOTS',
+      `${file} has no list of pivots; it must be a JSON array, or a module with a default export or an export named pivots`,
+    );
   }
   return value.filter((pivot, i) => pivot !== null || (i > 0 && i < value.length - 1));
 }
@@ -39,6 +42,8 @@ async function readModule(file: string): Promise<unknown> {
     const inner = module.default as { pivots?: unknown } | undefined;
     return module.pivots ?? inner?.pivots ?? inner;
   } catch (cause) {
-    throw new PartitionError('ERR_BAD_PIVOTS', `cannot load ${file} as a module: ${(cause as Error).message}`, { cause });
+    throw new PartitionError('ERR_BAD_PIVOTS', `cannot load ${file} as a module: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }

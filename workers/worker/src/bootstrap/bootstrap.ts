@@ -118,28 +118,47 @@ async function prove(context: Context, selection: KeyRange): Promise<CoverageRep
 }
 
 /** The coverage proof of a run's listing, from what is stored alone. */
-export async function proveRun(cache: Cache, client: PartitionClient, run: Run, whole: KeyRange): Promise<CoverageReport> {
+export async function proveRun(
+  cache: Cache,
+  client: PartitionClient,
+  run: Run,
+  whole: KeyRange,
+): Promise<CoverageReport> {
   const records = await listCheckpoint(cache, run.id).inOrder();
-  const covered = records.map(({ startKey, endKey, state, rows }) => ({ startKey, endKey, rows: state === 'complete' ? rows : undefined }));
+  const covered = records.map(({ startKey, endKey, state, rows }) => ({
+    startKey,
+    endKey,
+    rows: state === 'complete' ? rows : undefined,
+  }));
   const counted = whole.startKey === null && whole.endKey === null && run.before && run.after;
-  const total = counted ? { before: run.before?.docCount ?? 0, after: run.after?.docCount ?? 0, moved: movement(run) } : undefined;
+  const total = counted
+    ? { before: run.before?.docCount ?? 0, after: run.after?.docCount ?? 0, moved: movement(run) }
+    : undefined;
   const failed = records.filter(({ state }) => state !== 'complete');
   const coverage = await proveCoverage(covered, (range) => client.held(range), whole, total);
   for (const { startKey, endKey, error } of failed) {
-    coverage.problems.push({ kind: 'missing', message: `[${startKey}-${endKey}) was not listed: ${error ?? 'not reached'}` });
+    coverage.problems.push({
+      kind: 'missing',
+      message: `[${startKey}-${endKey}) was not listed: ${error ?? 'not reached'}`,
+    });
   }
   return { ...coverage, holds: coverage.problems.length === 0 };
 }
 
 /** How far the count may be off honestly: the changes that the feed counted meanwhile, and rows that are no packages. */
 function movement({ before, after, foreignRows = 0 }: Run): number {
-  const changes = before?.updateSeq !== undefined && after?.updateSeq !== undefined ? after.updateSeq - before.updateSeq : 0;
+  const changes =
+    before?.updateSeq !== undefined && after?.updateSeq !== undefined ? after.updateSeq - before.updateSeq : 0;
   return Math.max(0, changes) + foreignRows;
 }
 
 async function listedNames({ partitions }: Context, range: KeyRange): Promise<Wanted[]> {
   const rows = await partitions.held(range);
-  if (!rows) throw new WorkerError('ERR_LISTING_LOST', `the stored rows of [${range.startKey}-${range.endKey}) are gone; run partition fetch for this range, then the same command again`);
+  if (!rows)
+    throw new WorkerError(
+      'ERR_LISTING_LOST',
+      `the stored rows of [${range.startKey}-${range.endKey}) are gone; run partition fetch for this range, then the same command again`,
+    );
   return rows.map(({ id, value }) => ({ name: id, rev: value?.rev }));
 }
 
@@ -153,7 +172,11 @@ async function prepare(
   const driver = await createStorageDriver(env);
   const cache = new Cache({ driver });
   const store = env.ordered ?? driver.ordered;
-  if (!store) throw new WorkerError('ERR_NO_ORDERED_STORE', 'a bootstrap needs an ordered store for its checkpoint; use a driver with an index');
+  if (!store)
+    throw new WorkerError(
+      'ERR_NO_ORDERED_STORE',
+      'a bootstrap needs an ordered store for its checkpoint; use a driver with an index',
+    );
   const { origin, registry } = env;
   const id = runId({ origin, registry, depth, form }, selection);
   const listing = listCheckpoint(cache, id);
@@ -165,7 +188,10 @@ async function prepare(
     // Marks first: a run must never begin with those of the one before.
     await listing.clear();
     await fetching.clear();
-    const { pivots: _, ...range } = selection.kind === 'range' ? selection : { kind: 'names' as const, count: selection.names.length, pivots: undefined };
+    const { pivots: _, ...range } =
+      selection.kind === 'range'
+        ? selection
+        : { kind: 'names' as const, count: selection.names.length, pivots: undefined };
     run = { id, origin, registry, depth, form, selection: range, startedAt: env.clock.now() };
     await writeRun(store, run);
   }

@@ -143,7 +143,8 @@ class Fetcher {
     portion.open -= 1;
     const { record } = portion.lease;
     if (portion.open === 0) {
-      if (portion.failed > 0) await fetching.markFailed(record.index, `${portion.failed} of ${portion.names} packages failed`);
+      if (portion.failed > 0)
+        await fetching.markFailed(record.index, `${portion.failed} of ${portion.names} packages failed`);
       else await fetching.markComplete(record.index, { rows: portion.names });
       return;
     }

@@ -50,7 +50,11 @@ async function listPartition(context: Context, { record: first }: PartitionLease
       run.foreignRows = (run.foreignRows ?? 0) + dropped.foreign;
       const odd = dropped.outside + dropped.repeated;
       if (odd > 0) {
-        report({ type: 'error', code: 'ERR_BAD_PAGE', message: `the origin sent ${odd} rows that are repeated or outside [${startKey}-${endKey}); they were dropped` });
+        report({
+          type: 'error',
+          code: 'ERR_BAD_PAGE',
+          message: `the origin sent ${odd} rows that are repeated or outside [${startKey}-${endKey}); they were dropped`,
+        });
       }
       if (rest === undefined) {
         await listing.markComplete(record.index, { rows: rows.length });

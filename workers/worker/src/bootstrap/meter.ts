@@ -29,7 +29,11 @@ export class Meter {
   get traffic(): { requests: number; throttled: number; bytes: number } {
     const { requests, throttled, bytes } = this.#env.governor?.state ?? this.#before;
     const before = this.#before;
-    return { requests: requests - before.requests, throttled: throttled - before.throttled, bytes: bytes - before.bytes };
+    return {
+      requests: requests - before.requests,
+      throttled: throttled - before.throttled,
+      bytes: bytes - before.bytes,
+    };
   }
 
   begin(phase: Phase, total: number | undefined, done = 0): void {

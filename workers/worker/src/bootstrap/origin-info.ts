@@ -9,17 +9,24 @@ export interface OriginInfo {
 }
 
 /** Asks the replication host who it is. `ERR_NOT_REGISTRY` when it does not answer like one. */
-export async function readOriginInfo(env: Pick<Env, 'origin' | 'transport' | 'codec'>, signal?: AbortSignal): Promise<OriginInfo> {
+export async function readOriginInfo(
+  env: Pick<Env, 'origin' | 'transport' | 'codec'>,
+  signal?: AbortSignal,
+): Promise<OriginInfo> {
   const client = new BaseHTTPClient(env);
   let response: RegistryResponse;
   try {
-    response = await client.request('/', { headers: { accept: 'application/json', 'accept-encoding': 'gzip' }, signal });
+    response = await client.request('/', {
+      headers: { accept: 'application/json', 'accept-encoding': 'gzip' },
+      signal,
+    });
   } catch (error) {
     if (error instanceof HttpError && error.code === 'ERR_BLOCKED') throw notRegistry(env.origin, error.message);
     throw error;
   }
   const info = response.ok ? parse(response) : undefined;
-  if (typeof info?.['doc_count'] !== 'number') throw notRegistry(env.origin, `${response.statusCode} without a doc_count`);
+  if (typeof info?.['doc_count'] !== 'number')
+    throw notRegistry(env.origin, `${response.statusCode} without a doc_count`);
   const seq = Number(info['update_seq']);
   return { docCount: info['doc_count'], updateSeq: Number.isSafeInteger(seq) ? seq : undefined };
 }
@@ -37,7 +44,9 @@ export async function countRange(
   const offset = async (key: string | null, otherwise: number): Promise<number | undefined> => {
     if (key === null) return otherwise;
     const startkey = encodeURIComponent(JSON.stringify(key));
-    const response = await client.request(`/_all_docs?startkey=${startkey}&limit=1`, { headers: { accept: 'application/json' } });
+    const response = await client.request(`/_all_docs?startkey=${startkey}&limit=1`, {
+      headers: { accept: 'application/json' },
+    });
     const page = response.ok ? parse(response) : undefined;
     return typeof page?.['offset'] === 'number' ? page['offset'] : undefined;
   };

@@ -58,6 +58,12 @@ export function fetchCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
 }
 
 /** How far a run is, by its marks. */
-export async function runProgress(cache: Cache, { id }: Pick<Run, 'id'>): Promise<{ listed: PartitionProgress; fetched: PartitionProgress }> {
-  return { listed: await listCheckpoint(cache, id).getProgress(), fetched: await fetchCheckpoint(cache, id).getProgress() };
+export async function runProgress(
+  cache: Cache,
+  { id }: Pick<Run, 'id'>,
+): Promise<{ listed: PartitionProgress; fetched: PartitionProgress }> {
+  return {
+    listed: await listCheckpoint(cache, id).getProgress(),
+    fetched: await fetchCheckpoint(cache, id).getProgress(),
+  };
 }

@@ -36,7 +36,9 @@ export function nameList(names: Iterable<string>): Selection {
 /** The partitions of a range: cut at those pivots that lie inside it. `ERR_BAD_PIVOTS` for pivots that cannot be used. */
 export function rangePartitions(range: KeyRange, pivots: readonly string[], origin: string): Partition[] {
   const all = Partition.fromPivots(pivots, origin);
-  const inner = all.flatMap(({ endKey }) => (endKey !== null && endKey !== range.startKey && inRange(endKey, range) ? [endKey] : []));
+  const inner = all.flatMap(({ endKey }) =>
+    endKey !== null && endKey !== range.startKey && inRange(endKey, range) ? [endKey] : [],
+  );
   const starts = [range.startKey, ...inner];
   return starts.map((startKey, i) => new Partition({ startKey, endKey: inner[i] ?? range.endKey }, origin));
 }

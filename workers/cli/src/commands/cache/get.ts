@@ -11,10 +11,17 @@ export function cacheGetCommand(io: Io): Command {
     .argument('<key>')
     .addOption(new Option('--metadata', 'print what is known of the entry instead of its body'))
     .addOption(cacheOption())
-    .action((key: string, flags: EnvFlags & { metadata?: boolean }) => withEnv(flags, io, async (env) => {
-      const entry = await env.storage.read(key);
-      if (!entry) throw new CliError('ERR_NOT_HELD', `no entry with the key ${key}; list keys with: _all_docs cache ls`, EXIT.failure);
-      if (flags.metadata) io.out(`${JSON.stringify(entry.metadata, undefined, 2)}\n`);
-      else io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
-    }));
+    .action((key: string, flags: EnvFlags & { metadata?: boolean }) =>
+      withEnv(flags, io, async (env) => {
+        const entry = await env.storage.read(key);
+        if (!entry)
+          throw new CliError(
+            'ERR_NOT_HELD',
+            `no entry with the key ${key}; list keys with: _all_docs cache ls`,
+            EXIT.failure,
+          );
+        if (flags.metadata) io.out(`${JSON.stringify(entry.metadata, undefined, 2)}\n`);
+        else io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
+      }),
+    );
 }

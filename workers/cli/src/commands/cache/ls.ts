@@ -8,10 +8,12 @@ export function cacheLsCommand(io: Io): Command {
     .description('Keys, one a line, in the order of their bytes')
     .argument('[prefix]', 'only keys that begin so', '')
     .addOption(cacheOption())
-    .action((prefix: string, flags: EnvFlags) => withEnv(flags, io, async (env) => {
-      for await (const key of env.storage.list(prefix)) {
-        io.signal.throwIfAborted();
-        io.out(`${key}\n`);
-      }
-    }));
+    .action((prefix: string, flags: EnvFlags) =>
+      withEnv(flags, io, async (env) => {
+        for await (const key of env.storage.list(prefix)) {
+          io.signal.throwIfAborted();
+          io.out(`${key}\n`);
+        }
+      }),
+    );
 }

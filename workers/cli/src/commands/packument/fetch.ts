@@ -26,12 +26,20 @@ export function packumentFetchCommand(io: Io): Command {
 async function fetchOne(client: PackumentClient, name: string, signal: AbortSignal) {
   try {
     const result = await client.fetch(name, { known: await client.heldMetadata(name), signal });
-    return { failed: result.outcome === 'absent', event: { type: 'packument', name, ...result }, text: `${name}\t${describe(result)}` };
+    return {
+      failed: result.outcome === 'absent',
+      event: { type: 'packument', name, ...result },
+      text: `${name}\t${describe(result)}`,
+    };
   } catch (error) {
     // What ends the whole work (budget, storage, interruption) is not this package's failure.
     if (signal.aborted || exitCodeOf(error) !== EXIT.failure) throw error;
     const [code, message] = [codeOf(error), messageOf(error)];
-    return { failed: true, event: { type: 'error', name, code, message }, text: `${name}\tfailed: ${code}: ${message}` };
+    return {
+      failed: true,
+      event: { type: 'error', name, code, message },
+      text: `${name}\tfailed: ${code}: ${message}`,
+    };
   }
 }
 

@@ -13,14 +13,20 @@ export function packumentShowCommand(io: Io): Command {
     .addOption(registryOption())
     .addOption(cacheOption())
     .addOption(formOption())
-    .action((given: string, flags: EnvFlags & { form: PackumentForm }) => withEnv(flags, io, async (env) => {
-      const name = parsePackageName(given);
-      const client = new PackumentClient({ env, form: flags.form });
-      const entry = await env.storage.read(client.keyOf(name));
-      if (!entry) {
-        throw new CliError('ERR_NOT_HELD', `${name} is not held; fetch it with: _all_docs packument fetch ${name}`, EXIT.failure);
-      }
-      io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
-      io.out('\n');
-    }));
+    .action((given: string, flags: EnvFlags & { form: PackumentForm }) =>
+      withEnv(flags, io, async (env) => {
+        const name = parsePackageName(given);
+        const client = new PackumentClient({ env, form: flags.form });
+        const entry = await env.storage.read(client.keyOf(name));
+        if (!entry) {
+          throw new CliError(
+            'ERR_NOT_HELD',
+            `${name} is not held; fetch it with: _all_docs packument fetch ${name}`,
+            EXIT.failure,
+          );
+        }
+        io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
+        io.out('\n');
+      }),
+    );
 }

@@ -22,7 +22,11 @@ export function partitionLsCommand(io: Io): Command {
         }
         for (const { startKey, endKey } of ranges.sort(compareRanges)) {
           const rows = (await client.held({ startKey, endKey }))?.length ?? 0;
-          io.out(flags.json ? `${JSON.stringify({ type: 'partition', startKey, endKey, rows })}\n` : `${startKey ?? ''}\t${endKey ?? ''}\t${rows}\n`);
+          io.out(
+            flags.json
+              ? `${JSON.stringify({ type: 'partition', startKey, endKey, rows })}\n`
+              : `${startKey ?? ''}\t${endKey ?? ''}\t${rows}\n`,
+          );
         }
       }),
     );

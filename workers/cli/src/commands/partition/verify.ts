@@ -15,14 +15,29 @@ export function partitionVerifyCommand(io: Io): Command {
     .addOption(registryOption())
     .addOption(cacheOption())
     .addOption(jsonOption())
-    .action((flags: EnvFlags & { json?: boolean }) => withEnv(flags, io, async (env) => {
-      const runs = await listRuns(env.ordered ?? env.storage.ordered);
-      const run = runs.find(({ origin, selection }) => origin === env.origin && selection.kind === 'range');
-      if (run?.selection.kind !== 'range') {
-        throw new CliError('ERR_NOT_LISTED', `no listing of ${env.origin} is held; make one with: _all_docs partition fetch`, EXIT.failure);
-      }
-      const report = await proveRun(new Cache({ driver: env.storage }), new PartitionClient({ env }), run, run.selection);
-      io.out(flags.json ? `${JSON.stringify({ type: 'coverage', ...report })}\n` : `${describeCoverage(report).join('\n')}\n`);
-      if (!report.holds) process.exitCode = EXIT.incomplete;
-    }));
+    .action((flags: EnvFlags & { json?: boolean }) =>
+      withEnv(flags, io, async (env) => {
+        const runs = await listRuns(env.ordered ?? env.storage.ordered);
+        const run = runs.find(({ origin, selection }) => origin === env.origin && selection.kind === 'range');
+        if (run?.selection.kind !== 'range') {
+          throw new CliError(
+            'ERR_NOT_LISTED',
+            `no listing of ${env.origin} is held; make one with: _all_docs partition fetch`,
+            EXIT.failure,
+          );
+        }
+        const report = await proveRun(
+          new Cache({ driver: env.storage }),
+          new PartitionClient({ env }),
+          run,
+          run.selection,
+        );
+        io.out(
+          flags.json
+            ? `${JSON.stringify({ type: 'coverage', ...report })}\n`
+            : `${describeCoverage(report).join('\n')}\n`,
+        );
+        if (!report.holds) process.exitCode = EXIT.incomplete;
+      }),
+    );
 }
