@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createSocketServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,9 +31,16 @@ beforeAll(async () => {
 
 /** One line that names the code and says what to do next, and nothing of how the program is made. */
 function expectMistake({ code, signal, stdout, stderr }: CliRun, { code: wanted, exit, says }: Mistake): void {
-  expect({ code, signal, stdout, lines: stderr.split('\n').length }, stderr).toEqual({ code: exit, signal: null, stdout: '', lines: 2 });
+  expect({ code, signal, stdout, lines: stderr.split('\n').length }, stderr).toEqual({
+    code: exit,
+    signal: null,
+    stdout: '',
+    lines: 2,
+  });
   expect(stderr).toMatch(new RegExp(`^error ${wanted}: \\S.*\\n$`));
-  expect(stderr, 'a next step').toMatch(/; \S|\b(use|give|choose|check|see|must|put one|allowed choices|did you mean)\b/i);
+  expect(stderr, 'a next step').toMatch(
+    /; \S|\b(use|give|choose|check|see|must|put one|allowed choices|did you mean)\b/i,
+  );
   expect(stderr).not.toMatch(/\n\s+at |\bundefined\b|\[object/);
   if (says) expect(stderr).toMatch(says);
 }
@@ -52,7 +59,10 @@ describe.concurrent('files', () => {
   const pivots = (file: string, text: string) => () => ['bootstrap', '--pivots', tempFile(file, text)];
   const names = (text: string) => () => ['bootstrap', '--names', tempFile('names.txt', text)];
   const lockfile = (file: string, text: string) => () => ['bootstrap', '--lockfile', tempFile(file, text)];
-  const [badPivots, badNames, badLockfile] = ['ERR_BAD_PIVOTS', 'ERR_BAD_NAMES', 'ERR_BAD_LOCKFILE'].map((code) => ({ code, exit: 2 })) as [Mistake, Mistake, Mistake];
+  const [badPivots, badNames, badLockfile] = ['ERR_BAD_PIVOTS', 'ERR_BAD_NAMES', 'ERR_BAD_LOCKFILE'].map((code) => ({
+    code,
+    exit: 2,
+  })) as [Mistake, Mistake, Mistake];
 
   it.each<[string, () => string[], Mistake]>([
     ['pivots that are not sorted', pivots('p.json', '["b","a"]'), { ...badPivots, says: /"a".*"b".*sort/ }],
@@ -72,30 +82,74 @@ describe.concurrent('files', () => {
     ['a module that does not parse', pivots('p.mjs', 'export default [;\n'), badPivots],
     ['a module that throws', pivots('p.mjs', 'throw new Error("of its own");\n'), { ...badPivots, says: /of its own/ }],
     ['a module that exports unsorted pivots', pivots('p.mjs', 'export const pivots = ["b", "a"];\n'), badPivots],
-    ['a pivot file that is not there', () => ['bootstrap', '--pivots', 'nowhere.json'], { code: 'ERR_NO_FILE', exit: 2, says: /nowhere\.json/ }],
-    ['a pivot module that is not there', () => ['bootstrap', '--pivots', 'nowhere.mjs'], { code: 'ERR_NO_FILE', exit: 2 }],
+    [
+      'a pivot file that is not there',
+      () => ['bootstrap', '--pivots', 'nowhere.json'],
+      { code: 'ERR_NO_FILE', exit: 2, says: /nowhere\.json/ },
+    ],
+    [
+      'a pivot module that is not there',
+      () => ['bootstrap', '--pivots', 'nowhere.mjs'],
+      { code: 'ERR_NO_FILE', exit: 2 },
+    ],
     ['an empty file of names', names(''), badNames],
     ['a file of names with comments only', names('# none\n\n'), badNames],
     ['an empty JSON array of names', names('[]'), badNames],
     ['a JSON array of numbers', names('[1]'), badNames],
     ['half a JSON array', names('["a"'), badNames],
     ['a bad name in the file', names('a\n../../secret\n'), { code: 'ERR_BAD_NAME', exit: 2, says: /secret/ }],
-    ['a file of names that is not there', () => ['bootstrap', '--names', 'nowhere.txt'], { code: 'ERR_NO_FILE', exit: 2, says: /nowhere\.txt/ }],
+    [
+      'a file of names that is not there',
+      () => ['bootstrap', '--names', 'nowhere.txt'],
+      { code: 'ERR_NO_FILE', exit: 2, says: /nowhere\.txt/ },
+    ],
     ['a directory as file of names', () => ['bootstrap', '--names', tempDir()], { code: 'ERR_NO_FILE', exit: 2 }],
-    ['a package.json as lockfile', lockfile('package.json', '{"name":"x","version":"1.0.0","dependencies":{"a":"^1.0.0"}}'), badLockfile],
+    [
+      'a package.json as lockfile',
+      lockfile('package.json', '{"name":"x","version":"1.0.0","dependencies":{"a":"^1.0.0"}}'),
+      badLockfile,
+    ],
     ['a lockfile that is half', lockfile('package-lock.json', '{"lockfileVersion":3,"packages":{'), badLockfile],
-    ['a lockfile with no package', lockfile('package-lock.json', '{"lockfileVersion":3,"packages":{"":{}}}'), badLockfile],
-    ['a lockfile whose packages are null', lockfile('package-lock.json', '{"lockfileVersion":3,"packages":{"node_modules/a":null}}'), badLockfile],
-    ['a lockfile whose packages are text', lockfile('package-lock.json', '{"lockfileVersion":3,"packages":"none"}'), badLockfile],
+    [
+      'a lockfile with no package',
+      lockfile('package-lock.json', '{"lockfileVersion":3,"packages":{"":{}}}'),
+      badLockfile,
+    ],
+    [
+      'a lockfile whose packages are null',
+      lockfile('package-lock.json', '{"lockfileVersion":3,"packages":{"node_modules/a":null}}'),
+      badLockfile,
+    ],
+    [
+      'a lockfile whose packages are text',
+      lockfile('package-lock.json', '{"lockfileVersion":3,"packages":"none"}'),
+      badLockfile,
+    ],
     ['a JSON array as lockfile', lockfile('package-lock.json', '["a"]'), badLockfile],
     ['another YAML as lockfile', lockfile('pnpm-lock.yaml', 'on: push\njobs:\n  test: {}\n'), badLockfile],
-    ['YAML that is not whole', lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages: {a@1.0.0: {\n'), badLockfile],
+    [
+      'YAML that is not whole',
+      lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages: {a@1.0.0: {\n'),
+      badLockfile,
+    ],
     ['YAML whose packages are null', lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages:\n'), badLockfile],
-    ['YAML with a package that is null', lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages:\n  a@1.0.0:\n'), badLockfile],
+    [
+      'YAML with a package that is null',
+      lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages:\n  a@1.0.0:\n'),
+      badLockfile,
+    ],
     ['text as lockfile', lockfile('yarn.lock', '# yarn lockfile v1\n\na@^1.0.0:\n  version "1.0.0"\n'), badLockfile],
-    ['binary bytes as lockfile', lockfile('bun.lockb', '#!/usr/bin/env bun\nbun-lockfile-format-v0\n\0\0\x01\x02'), badLockfile],
+    [
+      'binary bytes as lockfile',
+      lockfile('bun.lockb', '#!/usr/bin/env bun\nbun-lockfile-format-v0\n\0\0\x01\x02'),
+      badLockfile,
+    ],
     ['an empty lockfile', lockfile('package-lock.json', ''), badLockfile],
-    ['a lockfile that is not there', () => ['bootstrap', '--lockfile', 'nowhere.json'], { code: 'ERR_NO_FILE', exit: 2 }],
+    [
+      'a lockfile that is not there',
+      () => ['bootstrap', '--lockfile', 'nowhere.json'],
+      { code: 'ERR_NO_FILE', exit: 2 },
+    ],
   ])('%s', async (_title, args, mistake) => expectBoth([...args(), ...at(fake, cache)], mistake));
 });
 
@@ -110,7 +164,11 @@ describe.concurrent('flags', () => {
     ['an unknown command', () => ['bootstarp'], { ...usage, says: /bootstarp/ }],
     ['an unknown verb', () => ['partition', 'destroy'], { ...usage, says: /destroy/ }],
     ['an argument too many', () => ['bootstrap', 'everything'], usage],
-    ['names and a lockfile', () => ['bootstrap', ...list(), '--lockfile', 'x'], { ...usage, says: /--names.*--lockfile/ }],
+    [
+      'names and a lockfile',
+      () => ['bootstrap', ...list(), '--lockfile', 'x'],
+      { ...usage, says: /--names.*--lockfile/ },
+    ],
     ['names and a scope', () => ['bootstrap', ...list(), '--scope', 'x'], usage],
     ['names and a range', () => ['bootstrap', ...list(), '--start', 'x'], usage],
     ['names and pivots', () => ['bootstrap', ...list(), '--pivots', 'x'], usage],
@@ -138,7 +196,11 @@ describe.concurrent('flags', () => {
     ['a registry that is no URL', () => ['bootstrap', '--registry', 'not a url'], badOrigin],
     ['a registry that is a file', () => ['packument', 'fetch', 'a', '--registry', 'file:///registry'], badOrigin],
     ['no package', () => ['packument', 'fetch'], usage],
-    ['a package name that is none', () => ['packument', 'fetch', '@only-a-scope'], { code: 'ERR_BAD_NAME', exit: 2, says: /@only-a-scope/ }],
+    [
+      'a package name that is none',
+      () => ['packument', 'fetch', '@only-a-scope'],
+      { code: 'ERR_BAD_NAME', exit: 2, says: /@only-a-scope/ },
+    ],
     ['a package name that leaves', () => ['packument', 'fetch', '..'], { code: 'ERR_BAD_NAME', exit: 2 }],
     ['a package name with a line break', () => ['packument', 'fetch', 'a\nb'], { code: 'ERR_BAD_NAME', exit: 2 }],
     ['an empty package name', () => ['packument', 'verify', ''], { code: 'ERR_BAD_NAME', exit: 2 }],
@@ -146,11 +208,17 @@ describe.concurrent('flags', () => {
     const [command, verb, ...rest] = [...args()];
     // Flags of ours first: those of the case win.
     const network = command === 'bootstrap' || verb === 'fetch' ? at(fake, cache) : [];
-    const group = command === 'packument' || command === 'partition' ? [command, ...(verb === undefined ? [] : [verb]), ...network, ...rest] : undefined;
+    const group =
+      command === 'packument' || command === 'partition'
+        ? [command, ...(verb === undefined ? [] : [verb]), ...network, ...rest]
+        : undefined;
     await expectBoth(group ?? [command as string, ...network, ...(verb === undefined ? [] : [verb, ...rest])], mistake);
   });
 
-  it.each([['no command', []], ['a group without a verb', ['partition']]])('%s: says what there is', async (_title, args) => {
+  it.each([
+    ['no command', []],
+    ['a group without a verb', ['partition']],
+  ])('%s: says what there is', async (_title, args) => {
     const run = await runCli(args);
     expect(run.code).toBe(2);
     expect(run.stderr).toMatch(/^error ERR_USAGE: .*\n$/);
@@ -160,17 +228,51 @@ describe.concurrent('flags', () => {
     expectMistake(await runCli(['bootstrap', ...at(fake, cache), '--names']), { ...usage, says: /--names/ });
   });
 
+  it('a config file that is wrong', async () => {
+    for (const text of ['{"rate":', '[]', 'null', '{"speed":1}', '{"rate":"fast"}']) {
+      const env = { ALL_DOCS_CONFIG: tempFile('config.json', text) };
+      const run = await runCli(
+        ['bootstrap', '--plan', '--origin', fake.url, '--registry', fake.url, '--cache', cache],
+        { env },
+      );
+      expect(run, text).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/^error ERR_[A-Z_]+: .*\n$/),
+      });
+    }
+  });
+
   it('an environment that is wrong is a usage error too', async () => {
-    expectMistake(await runCli(['bootstrap', '--plan', '--origin', fake.url, '--registry', fake.url, '--cache', cache], { env: { ALL_DOCS_RATE: 'fast' } }), { ...usage, says: /fast/ });
+    expectMistake(
+      await runCli(['bootstrap', '--plan', '--origin', fake.url, '--registry', fake.url, '--cache', cache], {
+        env: { ALL_DOCS_RATE: 'fast' },
+      }),
+      { ...usage, says: /fast/ },
+    );
   });
 
   it('a registry whose replication host nobody knows', async () => {
-    await expectBoth(['bootstrap', '--registry', fake.url, '--cache', cache], { code: 'ERR_NO_ORIGIN', exit: 2, says: /--origin/ });
+    await expectBoth(['bootstrap', '--registry', fake.url, '--cache', cache], {
+      code: 'ERR_NO_ORIGIN',
+      exit: 2,
+      says: /--origin/,
+    });
   });
 });
 
 describe.concurrent('cache directories', () => {
-  const fetchInto = (directory: string) => ['packument', 'fetch', 'a', '--origin', fake.url, '--registry', fake.url, '--cache', directory];
+  const fetchInto = (directory: string) => [
+    'packument',
+    'fetch',
+    'a',
+    '--origin',
+    fake.url,
+    '--registry',
+    fake.url,
+    '--cache',
+    directory,
+  ];
 
   it('a file', async () => {
     const file = tempFile('cache', 'mine');
@@ -226,7 +328,11 @@ describe.concurrent('cache directories', () => {
     chmodSync(join(directory, '..'), 0o755);
     const cwd = tempDir();
     chmodSync(cwd, 0o755);
-    await expectBoth(fetchInto(directory), { code: 'ERR_CACHE_UNWRITABLE', exit: 1, says: /--cache/ }, { cwd, ...(root ? { uid: 65534 } : {}) });
+    await expectBoth(
+      fetchInto(directory),
+      { code: 'ERR_CACHE_UNWRITABLE', exit: 1, says: /--cache/ },
+      { cwd, ...(root ? { uid: 65534 } : {}) },
+    );
     expect(readdirSync(directory)).toEqual([]);
   });
 });
@@ -251,12 +357,32 @@ describe.concurrent('origins that are no registry', () => {
   }
 
   it.each<[string, () => Promise<string>, Mistake]>([
-    ['a web site', () => serve(200, 'text/html; charset=utf-8', '<!doctype html><title>Hello</title>'), { code: 'ERR_NOT_REGISTRY', exit: 1, says: /--origin/ }],
-    ['JSON without a count', () => serve(200, 'application/json', '{"hello":"world"}'), { code: 'ERR_NOT_REGISTRY', exit: 1 }],
+    [
+      'a web site',
+      () => serve(200, 'text/html; charset=utf-8', '<!doctype html><title>Hello</title>'),
+      { code: 'ERR_NOT_REGISTRY', exit: 1, says: /--origin/ },
+    ],
+    [
+      'JSON without a count',
+      () => serve(200, 'application/json', '{"hello":"world"}'),
+      { code: 'ERR_NOT_REGISTRY', exit: 1 },
+    ],
     ['text', () => serve(200, 'text/plain', 'hello'), { code: 'ERR_NOT_REGISTRY', exit: 1 }],
-    ['nothing but 404', () => serve(404, 'application/json', '{"error":"not found"}'), { code: 'ERR_NOT_REGISTRY', exit: 1 }],
-    ['a login', () => serve(401, 'application/json', '{"error":"unauthorized"}'), { code: 'ERR_NOT_REGISTRY', exit: 1 }],
-    ['a root and nothing else', () => serve(200, 'application/json', '{"doc_count":3,"update_seq":1}'), { code: 'ERR_BAD_PAGE', exit: 3 }],
+    [
+      'nothing but 404',
+      () => serve(404, 'application/json', '{"error":"not found"}'),
+      { code: 'ERR_NOT_REGISTRY', exit: 1 },
+    ],
+    [
+      'a login',
+      () => serve(401, 'application/json', '{"error":"unauthorized"}'),
+      { code: 'ERR_NOT_REGISTRY', exit: 1 },
+    ],
+    [
+      'a root and nothing else',
+      () => serve(200, 'application/json', '{"doc_count":3,"update_seq":1}'),
+      { code: 'ERR_BAD_PAGE', exit: 3 },
+    ],
     ['a closed port', closedPort, { code: 'ERR_FETCH_FAILED', exit: 1, says: /check --origin|network/ }],
   ])('%s', async (_title, start, mistake) => {
     const url = await start();
@@ -273,24 +399,44 @@ describe.concurrent('origins that are no registry', () => {
     expectMistake({ ...run, stderr: run.stderr.split('\n').slice(-2).join('\n') }, mistake);
     const json = await runCli([...args, '--json']);
     expect(json.code).toBe(mistake.exit);
-    expect(json.events.filter(({ type }) => type === 'error')).toEqual([{ type: 'error', code: mistake.code, message: expect.any(String) }]);
+    expect(json.events.filter(({ type }) => type === 'error')).toEqual([
+      { type: 'error', code: mistake.code, message: expect.any(String) },
+    ]);
     expect(json.events.some(({ type }) => type === 'done')).toBe(false);
   });
 
   it('a registry that answers everybody with a web page', async () => {
     const url = await serve(200, 'text/html', '<!doctype html>');
     const args = ['packument', 'fetch', 'a', '--registry', url, '--cache', tempDir(), '--rate', '0'];
-    expect(await runCli(args)).toMatchObject({ code: 3, stderr: '', stdout: expect.stringMatching(/^a\tfailed: ERR_BLOCKED: .*\n$/) });
+    expect(await runCli(args)).toMatchObject({
+      code: 3,
+      stderr: '',
+      stdout: expect.stringMatching(/^a\tfailed: ERR_BLOCKED: .*\n$/),
+    });
   });
 
   it('a registry that nobody listens for, asked for one package', async () => {
     const args = ['packument', 'fetch', 'a', '--registry', await closedPort(), '--cache', tempDir(), '--rate', '0'];
-    expect(await runCli(args)).toMatchObject({ code: 3, stderr: '', stdout: expect.stringMatching(/^a\tfailed: ERR_FETCH_FAILED: .*\n$/) });
+    expect(await runCli(args)).toMatchObject({
+      code: 3,
+      stderr: '',
+      stdout: expect.stringMatching(/^a\tfailed: ERR_FETCH_FAILED: .*\n$/),
+    });
   });
 
   it('a registry that nobody listens for, asked for many: says within a minute that it is down', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `package-${i}`).join('\n');
-    const args = ['bootstrap', '--names', tempFile('names.txt', names), '--registry', await closedPort(), '--cache', tempDir(), '--rate', '0'];
+    const args = [
+      'bootstrap',
+      '--names',
+      tempFile('names.txt', names),
+      '--registry',
+      await closedPort(),
+      '--cache',
+      tempDir(),
+      '--rate',
+      '0',
+    ];
     const run = await runCli(args, { killAfterMs: 60_000, signal: 'SIGKILL' });
     expect({ code: run.code, signal: run.signal }).toEqual({ code: 1, signal: null });
     expect(run.stderr).toMatch(/error ERR_ORIGIN_DOWN: .*check .*\n$/);
@@ -301,18 +447,43 @@ describe('what is not held', () => {
   const inCache = () => ['--cache', cache];
 
   it.each<[string, () => string[], Mistake]>([
-    ['a packument', () => ['packument', 'show', 'not-held', '--registry', fake.url], { code: 'ERR_NOT_HELD', exit: 1, says: /packument fetch not-held/ }],
-    ['a packument of another form', () => ['packument', 'show', 'a', '--form', 'abbreviated', '--registry', fake.url], { code: 'ERR_NOT_HELD', exit: 1 }],
-    ['a packument with a bad name', () => ['packument', 'show', 'a/b/c', '--registry', fake.url], { code: 'ERR_BAD_NAME', exit: 2 }],
+    [
+      'a packument',
+      () => ['packument', 'show', 'not-held', '--registry', fake.url],
+      { code: 'ERR_NOT_HELD', exit: 1, says: /packument fetch not-held/ },
+    ],
+    [
+      'a packument of another form',
+      () => ['packument', 'show', 'a', '--form', 'abbreviated', '--registry', fake.url],
+      { code: 'ERR_NOT_HELD', exit: 1 },
+    ],
+    [
+      'a packument with a bad name',
+      () => ['packument', 'show', 'a/b/c', '--registry', fake.url],
+      { code: 'ERR_BAD_NAME', exit: 2 },
+    ],
     ['a key', () => ['cache', 'get', 'v1:packument:npm:61'], { code: 'ERR_NOT_HELD', exit: 1, says: /cache ls/ }],
     ['a key that is none', () => ['cache', 'get', ''], { code: 'ERR_BAD_KEY', exit: 2 }],
-    ['a listing', () => ['partition', 'verify', '--origin', fake.url, '--registry', fake.url], { code: 'ERR_NOT_LISTED', exit: 1, says: /partition fetch/ }],
+    [
+      'a listing',
+      () => ['partition', 'verify', '--origin', fake.url, '--registry', fake.url],
+      { code: 'ERR_NOT_LISTED', exit: 1, says: /partition fetch/ },
+    ],
   ])('%s', async (_title, args, mistake) => {
     expectMistake(await runCli([...args(), ...inCache()]), mistake);
   });
 
   it('says so as an event where --json is known', async () => {
-    const run = await runCli(['partition', 'verify', '--json', '--origin', fake.url, '--registry', fake.url, ...inCache()]);
+    const run = await runCli([
+      'partition',
+      'verify',
+      '--json',
+      '--origin',
+      fake.url,
+      '--registry',
+      fake.url,
+      ...inCache(),
+    ]);
     expect(run.events).toEqual([{ type: 'error', code: 'ERR_NOT_LISTED', message: expect.any(String) }]);
   });
 });

@@ -5,7 +5,20 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeOrigin, NASTY_NAMES } from '../fake-origin/index.ts';
 import { type CliRun, only, runCli, startCli, tempDir, tempFile, until } from './cli.ts';
 import { LOCKFILES } from './lockfiles.ts';
-import { at, byBytes, each, expectHeld, held, heldKeys, indexRows, keyOf, namesBetween, startFake, truth, truths } from './replica.ts';
+import {
+  at,
+  byBytes,
+  each,
+  expectHeld,
+  held,
+  heldKeys,
+  indexRows,
+  keyOf,
+  namesBetween,
+  startFake,
+  truth,
+  truths,
+} from './replica.ts';
 
 const nameFile = (names: Iterable<string>) => tempFile('names.txt', [...names, ''].join('\n'));
 
@@ -28,25 +41,45 @@ describe('a selection', () => {
     const names = [...new Set([...NASTY_NAMES, ...[...fake.names()].slice(0, 250)])];
     const run = await runCli(['bootstrap', '--names', nameFile(names), '--json', ...at(fake, cache)]);
     expectDone(run);
-    expect(only(run, 'done')).toMatchObject({ status: 'done', exitCode: 0, names: names.length, stored: names.length, failed: 0, absent: 0 });
-    expect(fake.stats()).toMatchObject({ requests: names.length, byKind: { packument: names.length, root: 0, allDocs: 0 } });
+    expect(only(run, 'done')).toMatchObject({
+      status: 'done',
+      exitCode: 0,
+      names: names.length,
+      stored: names.length,
+      failed: 0,
+      absent: 0,
+    });
+    expect(fake.stats()).toMatchObject({
+      requests: names.length,
+      byKind: { packument: names.length, root: 0, allDocs: 0 },
+    });
     expect(asked(fake)).toEqual([...names].sort(byBytes));
     await expectHeld(cache, fake, await truths(fake, names));
     // npm's own library finds the same keys.
     expect(Object.keys(await cacache.ls(cache)).sort()).toEqual(names.map((name) => keyOf(fake, name)).sort());
 
-    await each(NASTY_NAMES, async (name) => {
-      const shown = await runCli(['packument', 'show', ...held(fake, cache), '--', name]);
-      expectDone(shown);
-      expect(shown.stdout).toBe(`${(await truth(fake, name)).text}\n`);
-      expect(JSON.parse(shown.stdout)).toEqual(fake.packument(name));
-    }, 3);
+    await each(
+      NASTY_NAMES,
+      async (name) => {
+        const shown = await runCli(['packument', 'show', ...held(fake, cache), '--', name]);
+        expectDone(shown);
+        expect(shown.stdout).toBe(`${(await truth(fake, name)).text}\n`);
+        expect(JSON.parse(shown.stdout)).toEqual(fake.packument(name));
+      },
+      3,
+    );
   });
 
   it('--names: from standard input and as JSON', async () => {
     const [lines, json] = [tempDir(), tempDir()];
-    expectDone(await runCli(['bootstrap', '--names', '-', '--json', ...at(fake, lines)], { input: '# two\r\n\r\na\r\n  @a/b  \na\n' }));
-    expectDone(await runCli(['bootstrap', '--names', tempFile('names.json', '["@a/b", "a"]'), '--json', ...at(fake, json)]));
+    expectDone(
+      await runCli(['bootstrap', '--names', '-', '--json', ...at(fake, lines)], {
+        input: '# two\r\n\r\na\r\n  @a/b  \na\n',
+      }),
+    );
+    expectDone(
+      await runCli(['bootstrap', '--names', tempFile('names.json', '["@a/b", "a"]'), '--json', ...at(fake, json)]),
+    );
     for (const cache of [lines, json]) await expectHeld(cache, fake, await truths(fake, ['@a/b', 'a']));
   });
 
@@ -156,12 +189,22 @@ describe('a selection', () => {
   ])('--pivots: %s', async (_title, file, write) => {
     const cache = tempDir();
     const pivots = ['@', 'JSONStream', 'm'];
-    const run = await runCli(['bootstrap', '--depth', 'names', '--pivots', tempFile(file, write(JSON.stringify(pivots))), '--json', ...at(fake, cache)]);
+    const run = await runCli([
+      'bootstrap',
+      '--depth',
+      'names',
+      '--pivots',
+      tempFile(file, write(JSON.stringify(pivots))),
+      '--json',
+      ...at(fake, cache),
+    ]);
     expectDone(run);
     expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, partitions: 4, rows: fake.count });
     const listed = await runCli(['partition', 'ls', '--origin', fake.url, ...held(fake, cache)]);
     const ends = [null, ...pivots, null];
-    const lines = ends.slice(1).map((end, i) => `${ends[i] ?? ''}\t${end ?? ''}\t${namesBetween(fake, ends[i] ?? null, end).length}`);
+    const lines = ends
+      .slice(1)
+      .map((end, i) => `${ends[i] ?? ''}\t${end ?? ''}\t${namesBetween(fake, ends[i] ?? null, end).length}`);
     expect(listed.stdout).toBe(`${lines.join('\n')}\n`);
   });
 
@@ -200,7 +243,10 @@ describe('a selection', () => {
     const shown = await runCli(['packument', 'show', 'a', '--form', 'abbreviated', ...held(fake, cache)]);
     expect(shown.stdout).toBe(`${(await truth(fake, 'a', 'abbreviated')).text}\n`);
     const verified = await runCli(['packument', 'verify', '--form', 'abbreviated', ...held(fake, cache)]);
-    expect({ code: verified.code, stdout: verified.stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/^3 packuments .*0 damaged\n$/) });
+    expect({ code: verified.code, stdout: verified.stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^3 packuments .*0 damaged\n$/),
+    });
   });
 
   it('packument fetch: by name, again, and a name that is not there', async () => {
@@ -223,7 +269,12 @@ describe('everything', () => {
     const first = await runCli(args);
     expectDone(first);
     expect(only(first, 'done')).toMatchObject({ names: 25_000, stored: 25_000, failed: 0, absent: 0, partitions: 3 });
-    expect(only(first, 'coverage')['report']).toMatchObject({ holds: true, partitions: 3, rows: 25_000, total: { agrees: true } });
+    expect(only(first, 'coverage')['report']).toMatchObject({
+      holds: true,
+      partitions: 3,
+      rows: 25_000,
+      total: { agrees: true },
+    });
     // Three pages, one that says there is no more, and the root before and after.
     expect(fake.stats().byKind).toMatchObject({ root: 2, packument: 25_000 });
     expect(fake.stats().byKind.allDocs).toBeLessThanOrEqual(4);
@@ -264,10 +315,22 @@ describe('everything', () => {
 describe.concurrent('interrupted', () => {
   const CONCURRENCY = 6;
 
-  it.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const)('by %s: exits %i, and the same command goes on', async (signal, code) => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('by %s: exits %i, and the same command goes on', async (signal, code) => {
     const fake = await startFake({ packages: 400, seed: 7, latencyMs: 20 });
     const cache = tempDir();
-    const args = ['bootstrap', '--names', nameFile(fake.names()), '--json', '--concurrency', String(CONCURRENCY), ...at(fake, cache)];
+    const args = [
+      'bootstrap',
+      '--names',
+      nameFile(fake.names()),
+      '--json',
+      '--concurrency',
+      String(CONCURRENCY),
+      ...at(fake, cache),
+    ];
     const running = startCli(args);
     await until(() => fake.stats().byKind.packument > 120, 'a third is fetched');
     const begun = Date.now();
@@ -294,7 +357,9 @@ describe.concurrent('interrupted', () => {
     await expectResumed(fake, cache, args, kept);
     expect(fake.stats().byKind.allDocs).toBe(lists);
     // What the dead process was writing is swept away by the next one.
-    expect(readdirSync(join(cache, 'tmp'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())).toEqual([]);
+    expect(
+      readdirSync(join(cache, 'tmp'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()),
+    ).toEqual([]);
   });
 
   it('while it lists: no finished page is asked again', async () => {
@@ -322,7 +387,14 @@ describe.concurrent('interrupted', () => {
     const second = await runCli(args);
     expectDone(second);
     expect(only(second, 'start')).toMatchObject({ resumed: true });
-    expect(only(second, 'done')).toMatchObject({ status: 'done', resumed: true, names: names.length, stored: names.length - kept, unchanged: 0, failed: 0 });
+    expect(only(second, 'done')).toMatchObject({
+      status: 'done',
+      resumed: true,
+      names: names.length,
+      stored: names.length - kept,
+      unchanged: 0,
+      failed: 0,
+    });
     const again = names.filter((name) => fake.requestsFor(name) > 1);
     expect(again.length).toBeLessThanOrEqual(CONCURRENCY);
     await expectHeld(cache, fake, await truths(fake, names));
@@ -330,7 +402,10 @@ describe.concurrent('interrupted', () => {
 });
 
 describe.concurrent('two processes on one cache', () => {
-  it.each([['started together', 0], ['the second one later', 500]] as const)('%s: share the work', async (title, laterMs) => {
+  it.each([
+    ['started together', 0],
+    ['the second one later', 500],
+  ] as const)('%s: share the work', async (title, laterMs) => {
     const fake = await startFake({ packages: 2_000, seed: 11, latencyMs: 5 });
     const cache = tempDir();
     const names = [...fake.names()];

@@ -130,7 +130,9 @@ function parseEvents(text: string): CliEvent[] {
 export function only(run: CliRun, type: string): CliEvent {
   const [event, ...more] = run.events.filter((event) => event.type === type);
   if (!event || more.length > 0) {
-    throw new Error(`${more.length + (event ? 1 : 0)} events of type ${type}\nexit ${run.code}\n${run.stdout.slice(-2000)}\n${run.stderr.slice(-2000)}`);
+    throw new Error(
+      `${more.length + (event ? 1 : 0)} events of type ${type}\nexit ${run.code}\n${run.stdout.slice(-2000)}\n${run.stderr.slice(-2000)}`,
+    );
   }
   return event;
 }

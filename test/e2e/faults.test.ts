@@ -6,17 +6,34 @@ import { at, byBytes, expectHeld, held, startFake, truth, truths } from './repli
 /** All documents, in partitions of fifteen names, so that pages are asked often enough to be hit. */
 async function bootstrapAll(fake: FakeOrigin, cache: string, ...more: string[]): Promise<CliRun> {
   const pivots = [...fake.names()].filter((_, i) => i > 0 && i % 15 === 0);
-  return runCli(['bootstrap', '--json', '--pivots', tempFile('pivots.json', JSON.stringify(pivots)), ...at(fake, cache), ...more]);
+  return runCli([
+    'bootstrap',
+    '--json',
+    '--pivots',
+    tempFile('pivots.json', JSON.stringify(pivots)),
+    ...at(fake, cache),
+    ...more,
+  ]);
 }
 
 function expectWhole(run: CliRun, count: number): void {
   const done = run.events.find(({ type }) => type === 'done');
-  const said = { code: run.code, stderr: run.stderr, names: done?.['names'], stored: done?.['stored'], absent: done?.['absent'], failed: done?.['failed'] };
+  const said = {
+    code: run.code,
+    stderr: run.stderr,
+    names: done?.['names'],
+    stored: done?.['stored'],
+    absent: done?.['absent'],
+    failed: done?.['failed'],
+  };
   expect(said).toEqual({ code: 0, stderr: '', names: count, stored: count, absent: 0, failed: 0 });
   expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, rows: count });
 }
 
-const title = (rule: FaultRule) => [rule.fault, rule.retryAfter && `Retry-After ${rule.retryAfter}`, rule.by && `by ${rule.by}`].filter(Boolean).join(', ');
+const title = (rule: FaultRule) =>
+  [rule.fault, rule.retryAfter && `Retry-After ${rule.retryAfter}`, rule.by && `by ${rule.by}`]
+    .filter(Boolean)
+    .join(', ');
 
 /** Faults that the connection, the status or the type tells: every request may be hit. A path is hit at most three times, so that chance cannot fail it. */
 const NO_ANSWERS: FaultRule[] = [
@@ -71,29 +88,34 @@ describe.concurrent('a share of all answers is wrong, and nothing is lost', () =
     await expectHeld(cache, fake, wanted);
   });
 
-  it.each(DAMAGE.filter(({ fault }) => fault !== 'wrong-name').map((rule): [string, FaultRule] => [title(rule), { share: 0.5, times: 3, kinds: ['allDocs'], ...rule }]))(
-    'of pages: %s', async (_title, rule) => {
-      const fake = await startFake({ packages: 300, seed: 22 });
-      const cache = tempDir();
-      fake.setFaults([rule]);
-      const run = await bootstrapAll(fake, cache, '--depth', 'names');
-      expect(fake.stats().faults[rule.fault]).toBeGreaterThan(4);
-      expect(run).toMatchObject({ code: 0, stderr: '' });
-      expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, rows: 300 });
-    },
-  );
+  it.each(
+    DAMAGE.filter(({ fault }) => fault !== 'wrong-name').map((rule): [string, FaultRule] => [
+      title(rule),
+      { share: 0.5, times: 3, kinds: ['allDocs'], ...rule },
+    ]),
+  )('of pages: %s', async (_title, rule) => {
+    const fake = await startFake({ packages: 300, seed: 22 });
+    const cache = tempDir();
+    fake.setFaults([rule]);
+    const run = await bootstrapAll(fake, cache, '--depth', 'names');
+    expect(fake.stats().faults[rule.fault]).toBeGreaterThan(4);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, rows: 300 });
+  });
 
   // Once is bad luck that must not end hours of work: the root is asked again after the last page.
-  it.each([...DAMAGE.filter(({ fault }) => fault !== 'wrong-name'), { fault: 'html-404' as const }].map((rule): [string, FaultRule] => [title(rule), rule]))(
-    'of the root: %s', async (_title, rule) => {
-      const fake = await startFake({ packages: 100, seed: 23 });
-      const cache = tempDir();
-      fake.setFaults([{ ...rule, kinds: ['root'], times: 1 }]);
-      const run = await runCli(['partition', 'fetch', '--json', ...at(fake, cache)]);
-      expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 0, stderr: '' });
-      expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, rows: 100 });
-    },
-  );
+  it.each(
+    [...DAMAGE.filter(({ fault }) => fault !== 'wrong-name'), { fault: 'html-404' as const }].map(
+      (rule): [string, FaultRule] => [title(rule), rule],
+    ),
+  )('of the root: %s', async (_title, rule) => {
+    const fake = await startFake({ packages: 100, seed: 23 });
+    const cache = tempDir();
+    fake.setFaults([{ ...rule, kinds: ['root'], times: 1 }]);
+    const run = await runCli(['partition', 'fetch', '--json', ...at(fake, cache)]);
+    expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(only(run, 'coverage')['report']).toMatchObject({ holds: true, rows: 100 });
+  });
 
   // Each 429 costs everybody a second: fewer packages.
   it.each([
@@ -133,39 +155,59 @@ describe.concurrent('a share of all answers is wrong, and nothing is lost', () =
     const wanted = await truths(fake, names);
     const cache = tempDir();
     fake.setFaults([{ fault: 'gzip-bomb', share: 0.2, times: 2 }]);
-    const run = await runCli(['bootstrap', '--json', '--names', tempFile('names.txt', names.join('\n')), ...at(fake, cache)]);
+    const run = await runCli([
+      'bootstrap',
+      '--json',
+      '--names',
+      tempFile('names.txt', names.join('\n')),
+      ...at(fake, cache),
+    ]);
     expect(fake.stats().faults['gzip-bomb']).toBeGreaterThan(1);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     await expectHeld(cache, fake, wanted);
   });
 
   // Nobody can tell these from the truth: they are kept as they came, harm nothing, and are gone after the next pass.
-  it.each(['hostile-keys', 'bad-utf8', 'wrong-etag'] as const)('%s: kept as it came, replaced by the truth later', async (fault) => {
-    const fake = await startFake({ packages: 200, seed: 27 });
-    const names = tempFile('names.json', JSON.stringify([...fake.names()]));
-    const wanted = await truths(fake, fake.names());
-    const cache = tempDir();
-    const args = ['bootstrap', '--json', '--names', names, ...at(fake, cache)];
-    fake.setFaults([{ fault, share: 0.2, times: 1 }]);
-    const run = await runCli(args);
-    const count = fake.stats().faults[fault] ?? 0;
-    expect(count).toBeGreaterThan(20);
-    expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(only(run, 'done')).toMatchObject({ stored: 200, failed: 0 });
-    expect(await runCli(['packument', 'verify', ...held(fake, cache)])).toMatchObject({ code: 0 });
-    fake.setFaults([]);
-    const again = await runCli(args);
-    expect(only(again, 'done')).toMatchObject({ stored: count, unchanged: 200 - count });
-    await expectHeld(cache, fake, wanted);
-  });
+  it.each(['hostile-keys', 'bad-utf8', 'wrong-etag'] as const)(
+    '%s: kept as it came, replaced by the truth later',
+    async (fault) => {
+      const fake = await startFake({ packages: 200, seed: 27 });
+      const names = tempFile('names.json', JSON.stringify([...fake.names()]));
+      const wanted = await truths(fake, fake.names());
+      const cache = tempDir();
+      const args = ['bootstrap', '--json', '--names', names, ...at(fake, cache)];
+      fake.setFaults([{ fault, share: 0.2, times: 1 }]);
+      const run = await runCli(args);
+      const count = fake.stats().faults[fault] ?? 0;
+      expect(count).toBeGreaterThan(20);
+      expect(run).toMatchObject({ code: 0, stderr: '' });
+      expect(only(run, 'done')).toMatchObject({ stored: 200, failed: 0 });
+      expect(await runCli(['packument', 'verify', ...held(fake, cache)])).toMatchObject({ code: 0 });
+      fake.setFaults([]);
+      const again = await runCli(args);
+      expect(only(again, 'done')).toMatchObject({ stored: count, unchanged: 200 - count });
+      await expectHeld(cache, fake, wanted);
+    },
+  );
 });
 
 describe.concurrent('one package gets no good answer at all', () => {
   const CODES: Partial<Record<FaultRule['fault'], string>> = {
-    500: 'ERR_FETCH_FAILED', 502: 'ERR_FETCH_FAILED', 503: 'ERR_FETCH_FAILED', reset: 'ERR_FETCH_FAILED',
-    'reset-body': 'ERR_FETCH_FAILED', 'cut-body': 'ERR_FETCH_FAILED', 'html-200': 'ERR_BLOCKED', 'html-403': 'ERR_BLOCKED', 'html-404': 'ERR_BLOCKED',
-    'redirect-loop': 'ERR_TOO_MANY_REDIRECTS', 'gzip-bomb': 'ERR_TOO_LARGE',
-    empty: 'ERR_BAD_PACKUMENT', 'json-array': 'ERR_BAD_PACKUMENT', 'json-null': 'ERR_BAD_PACKUMENT', 'wrong-name': 'ERR_BAD_PACKUMENT',
+    500: 'ERR_FETCH_FAILED',
+    502: 'ERR_FETCH_FAILED',
+    503: 'ERR_FETCH_FAILED',
+    reset: 'ERR_FETCH_FAILED',
+    'reset-body': 'ERR_FETCH_FAILED',
+    'cut-body': 'ERR_FETCH_FAILED',
+    'html-200': 'ERR_BLOCKED',
+    'html-403': 'ERR_BLOCKED',
+    'html-404': 'ERR_BLOCKED',
+    'redirect-loop': 'ERR_TOO_MANY_REDIRECTS',
+    'gzip-bomb': 'ERR_TOO_LARGE',
+    empty: 'ERR_BAD_PACKUMENT',
+    'json-array': 'ERR_BAD_PACKUMENT',
+    'json-null': 'ERR_BAD_PACKUMENT',
+    'wrong-name': 'ERR_BAD_PACKUMENT',
     'corrupt-gzip': 'ERR_ENCODING',
   };
   const rules = [...NO_ANSWERS, ...DAMAGE, { fault: 'gzip-bomb' } as FaultRule];
@@ -177,7 +219,9 @@ describe.concurrent('one package gets no good answer at all', () => {
     const [changed, fresh] = plain as [string, string];
     const cache = tempDir();
     const first = names.filter((name) => name !== fresh);
-    expect(await runCli(['bootstrap', '--names', tempFile('names.txt', first.join('\n')), ...at(fake, cache)])).toMatchObject({ code: 0 });
+    expect(
+      await runCli(['bootstrap', '--names', tempFile('names.txt', first.join('\n')), ...at(fake, cache)]),
+    ).toMatchObject({ code: 0 });
     const { raw: before } = await truth(fake, changed);
     fake.publish(changed);
     const after = await truths(fake, names);
@@ -190,8 +234,16 @@ describe.concurrent('one package gets no good answer at all', () => {
     const failed = rule.fault === 'unsolicited-304' ? [fresh] : [changed, fresh];
     expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 3, stderr: '' });
     expect(only(run, 'done')).toMatchObject({ status: 'incomplete', exitCode: 3, failed: failed.length, absent: 0 });
+    const done = only(run, 'done');
+    const kinds = ['stored', 'unchanged', 'held', 'absent', 'failed'].map((kind) => done[kind] as number);
+    expect(
+      kinds.reduce((sum, count) => sum + count),
+      'each name counts once',
+    ).toBe(names.length);
+    for (const { total, done } of run.events.filter(({ type }) => type === 'progress'))
+      expect(done).toBeLessThanOrEqual(total);
     const errors = run.events.filter(({ type }) => type === 'error');
-    expect(errors.map(({ name }) => name).sort(byBytes)).toEqual([...failed].sort(byBytes));
+    expect([...new Set(errors.map(({ name }) => name as string))].sort(byBytes)).toEqual([...failed].sort(byBytes));
     for (const { code, message } of errors) {
       expect(code).toMatch(CODES[rule.fault] ? new RegExp(`^${CODES[rule.fault]}$`) : /^ERR_[A-Z_]+$/);
       expect(message).not.toBe('');
@@ -219,27 +271,43 @@ describe.concurrent('the origin as a whole', () => {
     const names = [...fake.names()];
     const pivot = names[150] as string;
     fake.setFaults([{ fault: 'page-cut', rows: 0, times: 1, path: `startkey="${pivot}"` }]);
-    const args = ['partition', 'fetch', '--json', '--pivots', tempFile('pivots.json', JSON.stringify([pivot])), ...at(fake, cache)];
+    const args = [
+      'partition',
+      'fetch',
+      '--json',
+      '--pivots',
+      tempFile('pivots.json', JSON.stringify([pivot])),
+      ...at(fake, cache),
+    ];
     const run = await runCli(args);
     expect(fake.stats().faults['page-cut']).toBe(1);
     expect(run.code).toBe(3);
     const { report } = only(run, 'coverage') as unknown as { report: { holds: boolean; problems: { kind: string }[] } };
     expect(report).toMatchObject({ holds: false, rows: 150, problems: [{ kind: 'total' }] });
-    expect(await runCli(['partition', 'verify', '--origin', fake.url, ...held(fake, cache)])).toMatchObject({ code: 3 });
+    expect(await runCli(['partition', 'verify', '--origin', fake.url, ...held(fake, cache)])).toMatchObject({
+      code: 3,
+    });
     expect(await runCli(args)).toMatchObject({ code: 0 });
-    expect(await runCli(['partition', 'verify', '--origin', fake.url, ...held(fake, cache)])).toMatchObject({ code: 0 });
+    expect(await runCli(['partition', 'verify', '--origin', fake.url, ...held(fake, cache)])).toMatchObject({
+      code: 0,
+    });
   });
 
   it('asks for a pause of an hour: the work stops at once, exit 4, and goes on later', async () => {
     const fake = await startFake({ packages: 100, seed: 42, latencyMs: 5 });
     const cache = tempDir();
     const names = [...fake.names()];
-    fake.setFaults([{ fault: '429', retryAfter: '3600', path: `^/${names.filter((name) => /^[a-z]+$/.test(name)).at(-1)}$` }]);
+    fake.setFaults([
+      { fault: '429', retryAfter: '3600', path: `^/${names.filter((name) => /^[a-z]+$/.test(name)).at(-1)}$` },
+    ]);
     const args = ['bootstrap', '--json', '--names', tempFile('names.json', JSON.stringify(names)), ...at(fake, cache)];
     const run = await runCli(args);
     expect(run.code).toBe(4);
     expect(only(run, 'done')).toMatchObject({ status: 'throttled', exitCode: 4 });
-    expect(only(run, 'error')).toMatchObject({ code: 'ERR_RATE_LIMITED', message: expect.stringMatching(/same command again after \d{4}-/) });
+    expect(only(run, 'error')).toMatchObject({
+      code: 'ERR_RATE_LIMITED',
+      message: expect.stringMatching(/same command again after \d{4}-/),
+    });
     fake.setFaults([]);
     expect(await runCli(args)).toMatchObject({ code: 0 });
     await expectHeld(cache, fake, await truths(fake, names));
@@ -249,10 +317,20 @@ describe.concurrent('the origin as a whole', () => {
     const fake = await startFake({ packages: 100, seed: 43 });
     const cache = tempDir();
     const names = [...fake.names()];
-    expect(await runCli(['bootstrap', '--names', tempFile('names.json', JSON.stringify(names.slice(0, 20))), ...at(fake, cache)])).toMatchObject({ code: 0 });
+    expect(
+      await runCli([
+        'bootstrap',
+        '--names',
+        tempFile('names.json', JSON.stringify(names.slice(0, 20))),
+        ...at(fake, cache),
+      ]),
+    ).toMatchObject({ code: 0 });
     const wanted = await truths(fake, names.slice(0, 20));
     fake.setFaults([{ fault: 'reset' }]);
-    const run = await runCli(['bootstrap', '--json', '--names', tempFile('names.json', JSON.stringify(names)), ...at(fake, cache)], { killAfterMs: 60_000, signal: 'SIGKILL' });
+    const run = await runCli(
+      ['bootstrap', '--json', '--names', tempFile('names.json', JSON.stringify(names)), ...at(fake, cache)],
+      { killAfterMs: 60_000, signal: 'SIGKILL' },
+    );
     fake.setFaults([]);
     expect({ code: run.code, signal: run.signal }).toEqual({ code: 1, signal: null });
     expect(run.stderr).toMatch(/^error ERR_ORIGIN_DOWN: .*\n$/);
@@ -270,9 +348,14 @@ describe.concurrent('the origin as a whole', () => {
     const run = await bootstrapAll(fake, cache, '--rate', '400');
     clearInterval(watch);
     expectWhole(run, 400);
-    const { requests, faults: { 'rate-limit': refused = 0 } } = fake.stats();
+    const {
+      requests,
+      faults: { 'rate-limit': refused = 0 },
+    } = fake.stats();
     const peak = Math.max(...seconds.map((count, i) => count - (seconds[i - 10] ?? 0)));
-    console.log(`rate-limit 40/s with --rate 400: ${requests} requests, ${refused} refused, at most ${peak} in a second, ${only(run, 'done')['seconds']} s`);
+    console.log(
+      `rate-limit 40/s with --rate 400: ${requests} requests, ${refused} refused, at most ${peak} in a second, ${only(run, 'done')['seconds']} s`,
+    );
     expect(only(run, 'done')['throttled']).toBe(refused);
     expect(run.events.findLast(({ type }) => type === 'progress')?.['throttled']).toBe(refused);
     expect(refused).toBeGreaterThan(0);

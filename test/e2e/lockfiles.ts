@@ -25,7 +25,13 @@ const tree = {
   },
   'my-alias': { version: 'npm:jquery@3.0.0', resolved: tarball('jquery', '3.0.0'), integrity: INTEGRITY },
   'socket.io': { version: '4.0.0', bundled: true },
-  'lodash.merge': { version: '4.6.2', resolved: tarball('lodash.merge', '4.6.2'), integrity: INTEGRITY, dev: true, optional: true },
+  'lodash.merge': {
+    version: '4.6.2',
+    resolved: tarball('lodash.merge', '4.6.2'),
+    integrity: INTEGRITY,
+    dev: true,
+    optional: true,
+  },
   JSONStream: { version: '1.3.5', resolved: tarball('JSONStream', '1.3.5'), integrity: INTEGRITY },
   'from-git': { version: GIT, from: GIT },
   'from-github': { version: 'github:some/from-github#0123456', from: 'github:some/from-github' },
@@ -42,17 +48,36 @@ const packages = {
   'node_modules/a': { version: '1.0.0', resolved: tarball('a', '1.0.0'), integrity: INTEGRITY },
   'node_modules/@a/b': { version: '2.0.0', resolved: tarball('@a/b', '2.0.0'), integrity: INTEGRITY, dev: true },
   'node_modules/@a/b/node_modules/a': { version: '0.9.0', resolved: tarball('a', '0.9.0'), integrity: INTEGRITY },
-  'node_modules/my-alias': { name: 'jquery', version: '3.0.0', resolved: tarball('jquery', '3.0.0'), integrity: INTEGRITY },
-  'node_modules/@me/alias': { name: 'socket.io', version: '4.0.0', resolved: tarball('socket.io', '4.0.0'), integrity: INTEGRITY },
+  'node_modules/my-alias': {
+    name: 'jquery',
+    version: '3.0.0',
+    resolved: tarball('jquery', '3.0.0'),
+    integrity: INTEGRITY,
+  },
+  'node_modules/@me/alias': {
+    name: 'socket.io',
+    version: '4.0.0',
+    resolved: tarball('socket.io', '4.0.0'),
+    integrity: INTEGRITY,
+  },
   'node_modules/lodash.merge': { version: '4.6.2', integrity: INTEGRITY, peer: true },
-  'node_modules/JSONStream': { version: '1.3.5', resolved: tarball('JSONStream', '1.3.5'), integrity: INTEGRITY, inBundle: true },
+  'node_modules/JSONStream': {
+    version: '1.3.5',
+    resolved: tarball('JSONStream', '1.3.5'),
+    integrity: INTEGRITY,
+    inBundle: true,
+  },
   'node_modules/from-git': { version: '1.0.0', resolved: GIT },
   'node_modules/from-file': { resolved: '../from-file', link: true },
   'node_modules/from-tarball': { version: '1.0.0', resolved: 'file:from-tarball-1.0.0.tgz', integrity: INTEGRITY },
 };
 
 const fromUrl = {
-  '': { name: 'root', version: '1.0.0', dependencies: { a: '^1.0.0', jquery: 'https://files.example/jquery-3.0.0.tgz' } },
+  '': {
+    name: 'root',
+    version: '1.0.0',
+    dependencies: { a: '^1.0.0', jquery: 'https://files.example/jquery-3.0.0.tgz' },
+  },
   'node_modules/a': { version: '1.0.0', resolved: tarball('a', '1.0.0'), integrity: INTEGRITY },
   'node_modules/jquery': { version: '3.0.0', resolved: 'https://files.example/jquery-3.0.0.tgz', integrity: INTEGRITY },
 };
@@ -248,10 +273,30 @@ packages:
 ${pnpm9.replace(/\n {2}'0@1\.0\.0':\n.*\n/, '\n')}`;
 
 export const LOCKFILES: readonly LockfileCase[] = [
-  { title: 'npm, version 1', file: 'package-lock.json', text: json({ name: 'root', lockfileVersion: 1, requires: true, dependencies: tree }), names: NAMES },
-  { title: 'npm, version 2', file: 'package-lock.json', text: json({ name: 'root', lockfileVersion: 2, packages, dependencies: tree }), names: NAMES },
-  { title: 'npm, version 3', file: 'npm-shrinkwrap.json', text: json({ name: 'root', lockfileVersion: 3, packages }), names: NAMES },
-  { title: 'npm, version 3, with a tarball from elsewhere', file: 'package-lock.json', text: json({ name: 'root', lockfileVersion: 3, packages: fromUrl }), names: ['a'] },
+  {
+    title: 'npm, version 1',
+    file: 'package-lock.json',
+    text: json({ name: 'root', lockfileVersion: 1, requires: true, dependencies: tree }),
+    names: NAMES,
+  },
+  {
+    title: 'npm, version 2',
+    file: 'package-lock.json',
+    text: json({ name: 'root', lockfileVersion: 2, packages, dependencies: tree }),
+    names: NAMES,
+  },
+  {
+    title: 'npm, version 3',
+    file: 'npm-shrinkwrap.json',
+    text: json({ name: 'root', lockfileVersion: 3, packages }),
+    names: NAMES,
+  },
+  {
+    title: 'npm, version 3, with a tarball from elsewhere',
+    file: 'package-lock.json',
+    text: json({ name: 'root', lockfileVersion: 3, packages: fromUrl }),
+    names: ['a'],
+  },
   { title: 'pnpm, version 5.4', file: 'pnpm-lock.yaml', text: pnpm5, names: NAMES },
   { title: 'pnpm, version 6.0', file: 'pnpm-lock.yaml', text: pnpm6, names: NAMES },
   { title: 'pnpm, version 6.0, with a tarball file', file: 'pnpm-lock.yaml', text: pnpm6Tarball, names: ['a'] },

@@ -1,8 +1,8 @@
-import { DatabaseSync } from 'node:sqlite';
+import { createAbbreviatedKey, createPackumentKey, createPackumentPrefix } from '@_all_docs/cache';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
-import { createAbbreviatedKey, createPackumentKey, createPackumentPrefix } from '@_all_docs/cache';
 import cacache from 'cacache';
 import { afterAll, expect } from 'vitest';
 import { ask } from '../fake-origin/client.ts';
@@ -36,13 +36,21 @@ export function held(fake: Pick<FakeOrigin, 'url'>, cache: string): string[] {
 const ACCEPT: Record<Form, string> = { full: 'application/json', abbreviated: 'application/vnd.npm.install-v1+json' };
 
 /** What the origin sends for a name: the bytes on the wire (gzip), or why not. */
-export async function truth(fake: FakeOrigin, name: string, form: Form = 'full'): Promise<{ status: number; raw: Buffer; text: string }> {
+export async function truth(
+  fake: FakeOrigin,
+  name: string,
+  form: Form = 'full',
+): Promise<{ status: number; raw: Buffer; text: string }> {
   const path = `/${name.split('/').map(encodeURIComponent).join('%2f')}`;
   return ask(fake.url, path, { headers: { accept: ACCEPT[form], 'accept-encoding': 'gzip' } });
 }
 
 /** All truths at once, a few requests at a time. */
-export async function truths(fake: FakeOrigin, names: Iterable<string>, form: Form = 'full'): Promise<Map<string, Buffer>> {
+export async function truths(
+  fake: FakeOrigin,
+  names: Iterable<string>,
+  form: Form = 'full',
+): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
   await each(names, async (name) => {
     const { status, raw } = await truth(fake, name, form);
@@ -72,7 +80,9 @@ export interface IndexRow {
 export function indexRows(cache: string, prefix = ''): Map<string, IndexRow> {
   const database = new DatabaseSync(join(cache, 'index.sqlite'), { readOnly: true });
   try {
-    const rows = database.prepare('SELECT key, value FROM rows WHERE substr(key, 1, ?1) = ?2 ORDER BY key').all(prefix.length + 6, `entry:${prefix}`);
+    const rows = database
+      .prepare('SELECT key, value FROM rows WHERE substr(key, 1, ?1) = ?2 ORDER BY key')
+      .all(prefix.length + 6, `entry:${prefix}`);
     return new Map(rows.map(({ key, value }) => [String(key).slice('entry:'.length), JSON.parse(String(value))]));
   } finally {
     database.close();
@@ -106,7 +116,12 @@ export function heldKeys(cache: string, fake: FakeOrigin, form: Form = 'full'): 
  * The replica holds exactly these documents, each byte for byte as the origin sends it: found by the index and, by key
  * and by digest, by npm's own cacache library.
  */
-export async function expectHeld(cache: string, fake: FakeOrigin, wanted: ReadonlyMap<string, Buffer>, form: Form = 'full'): Promise<void> {
+export async function expectHeld(
+  cache: string,
+  fake: FakeOrigin,
+  wanted: ReadonlyMap<string, Buffer>,
+  form: Form = 'full',
+): Promise<void> {
   const rows = indexRows(cache, createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', fake.url));
   expect([...rows.keys()]).toEqual(Array.from(wanted.keys(), (name) => keyOf(fake, name, form)).sort());
   const wrong: string[] = [];
@@ -130,5 +145,7 @@ export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.f
 
 /** The origin's names in a range, `[start, end)` by bytes. */
 export function namesBetween(fake: FakeOrigin, start: string | null, end: string | null): string[] {
-  return [...fake.names()].filter((name) => (start === null || byBytes(name, start) >= 0) && (end === null || byBytes(name, end) < 0));
+  return [...fake.names()].filter(
+    (name) => (start === null || byBytes(name, start) >= 0) && (end === null || byBytes(name, end) < 0),
+  );
 }

@@ -80,14 +80,7 @@ export abstract class StorageDriver implements StorageReader {
 
   /** Stores a JSON value as plain, uncompressed JSON. A value that JSON cannot carry is `ERR_STORAGE_WRITE`. */
   async set(key: string, value: unknown): Promise<void> {
-    const text = JSON.stringify(value);
-    if (text === undefined) {
-      throw new CacheError(
-        'ERR_STORAGE_WRITE',
-        `cannot store ${typeof value} under ${key}: it has no JSON form; use delete to remove an entry`,
-      );
-    }
-    const body = new TextEncoder().encode(text);
+    const body = new TextEncoder().encode(jsonOf(key, value));
     await this.write(key, { body, metadata: { storedAt: this.clock.now(), encoding: 'identity', size: body.length } });
   }
 
@@ -109,6 +102,23 @@ export abstract class StorageDriver implements StorageReader {
       .pipeThrough(new DecompressionStream(encoding as CompressionFormat));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
+}
+
+/** `ERR_STORAGE_WRITE` for what JSON leaves out (`undefined`, functions) and for what it throws at (circles, bigints). */
+function jsonOf(key: string, value: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (text !== undefined) return text;
+  throw new CacheError(
+    'ERR_STORAGE_WRITE',
+    `cannot store ${typeof value} under ${key}: it has no JSON form; use delete to remove an entry`,
+    { cause },
+  );
 }
 
 const encoder = new TextEncoder();

@@ -10,7 +10,7 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
  */
 export function hex(text: string | null): string {
   if (text === null) return '';
-  if (text === '' || !text.isWellFormed()) {
+  if (typeof text !== 'string' || text === '' || !text.isWellFormed()) {
     throw new CacheError('ERR_BAD_KEY', `not a name or key: ${JSON.stringify(text)}`);
   }
   let out = '';

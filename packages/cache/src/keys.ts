@@ -36,7 +36,7 @@ export function createPackumentPrefix(type: 'packument' | 'abbreviated', origin 
 
 /** Takes a key apart. `ERR_BAD_KEY` for anything that the functions above cannot have made. */
 export function decodeCacheKey(key: string): DecodedKey {
-  const [version, type, origin, ...parts] = key.split(':');
+  const [version, type, origin, ...parts] = String(key).split(':');
   if (version === VERSION && origin !== undefined) {
     const [first, second] = parts;
     if (type === 'partition' && first !== undefined && second !== undefined && parts.length === 2) {
@@ -46,7 +46,7 @@ export function decodeCacheKey(key: string): DecodedKey {
       return { version, type, origin: decodeOrigin(origin), packageName: unhex(first) as string };
     }
   }
-  throw new CacheError('ERR_BAD_KEY', `not a key of this cache: ${JSON.stringify(key.slice(0, 200))}`);
+  throw new CacheError('ERR_BAD_KEY', `not a key of this cache: ${JSON.stringify(String(key).slice(0, 200))}`);
 }
 
 function nameHex(packageName: string): string {

@@ -33,11 +33,16 @@ export interface OrderedStore {
   commit(changes: readonly RowChange[], expect?: readonly RowExpectation[]): Promise<boolean>;
 }
 
-/** The range of all keys that begin with `prefix`: its end is the prefix with its last byte raised by one. */
+/** The range of all keys that begin with `prefix`: its end is the prefix with its last character raised by one. */
 export function prefixRange(prefix: string): { start?: string; end?: string } {
   if (prefix === '') return {};
-  // Prefixes end in ASCII (`:` or hex) everywhere in this project; `\u{10ffff}` bounds the rest.
-  const last = prefix.charCodeAt(prefix.length - 1);
-  const end = last < 0x7f ? prefix.slice(0, -1) + String.fromCharCode(last + 1) : `${prefix}\u{10ffff}`;
-  return { start: prefix, end };
+  const characters = [...prefix];
+  for (let last = characters.pop(); last !== undefined; last = characters.pop()) {
+    const code = last.codePointAt(0) as number;
+    // Past the last character there is none: the one before is raised instead. Surrogates are no characters.
+    if (code === 0x10ffff) continue;
+    const next = code === 0xd7ff ? 0xe000 : code + 1;
+    return { start: prefix, end: characters.join('') + String.fromCodePoint(next) };
+  }
+  return { start: prefix };
 }

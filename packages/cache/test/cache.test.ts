@@ -29,14 +29,21 @@ describe('createStorageDriver', () => {
   });
 
   it.each([
-    ['no storage', {}], ['undefined', { storage: undefined }], ['null', { storage: null }], ['no driver', { storage: {} }],
-    ['a function that gives nothing', { storage: () => undefined }], ['a string', { storage: 'memory' }], ['no environment', undefined],
+    ['no storage', {}],
+    ['undefined', { storage: undefined }],
+    ['null', { storage: null }],
+    ['no driver', { storage: {} }],
+    ['a function that gives nothing', { storage: () => undefined }],
+    ['a string', { storage: 'memory' }],
+    ['no environment', undefined],
   ])('is ERR_NO_STORAGE with %s', async (_, env) => {
     expect(await codeOf(() => createStorageDriver(env as { storage?: StorageDriver }))).toBe('ERR_NO_STORAGE');
   });
 
   it('lets the error of the function through', async () => {
     const trouble = Object.assign(new Error('no disk'), { code: 'ERR_CACHE_UNWRITABLE' });
-    expect(await codeOf(() => createStorageDriver({ storage: () => Promise.reject(trouble) }))).toBe('ERR_CACHE_UNWRITABLE');
+    expect(await codeOf(() => createStorageDriver({ storage: () => Promise.reject(trouble) }))).toBe(
+      'ERR_CACHE_UNWRITABLE',
+    );
   });
 });

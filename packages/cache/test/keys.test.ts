@@ -13,10 +13,28 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from './_errors.ts';
 
+fc.configureGlobal({ seed: 20250601 });
+
 const HOST = 'https://mirror.example:8443/npm';
 const NASTY = [
-  '-', 'constructor', '__proto__', '@explodingcabbage/..', '@x/.', 'JSONStream', 'jsonstream', 'a:b', 'null', '%00', 'a%2fb',
-  'n'.repeat(214), 'naïve-日本', '\uff5ewide', '\u{1f600}grin', '\ufeffbom', ' ', '\0',
+  '-',
+  'constructor',
+  '__proto__',
+  '@explodingcabbage/..',
+  '@x/.',
+  'JSONStream',
+  'jsonstream',
+  'a:b',
+  'null',
+  '%00',
+  'a%2fb',
+  'n'.repeat(214),
+  'naïve-日本',
+  '\uff5ewide',
+  '\u{1f600}grin',
+  '\ufeffbom',
+  ' ',
+  '\0',
 ];
 /** Non-empty well-formed text, astral characters included. */
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 12 });
@@ -42,19 +60,42 @@ describe('the v1 scheme', () => {
   });
 
   it('decodes to its parts', () => {
-    expect(decodeCacheKey('v1:partition:npm::61')).toEqual({ version: 'v1', type: 'partition', origin: 'npm', startKey: null, endKey: 'a' });
-    expect(decodeCacheKey(createPackumentKey('@a/b', HOST))).toEqual({ version: 'v1', type: 'packument', origin: HOST, packageName: '@a/b' });
+    expect(decodeCacheKey('v1:partition:npm::61')).toEqual({
+      version: 'v1',
+      type: 'partition',
+      origin: 'npm',
+      startKey: null,
+      endKey: 'a',
+    });
+    expect(decodeCacheKey(createPackumentKey('@a/b', HOST))).toEqual({
+      version: 'v1',
+      type: 'packument',
+      origin: HOST,
+      packageName: '@a/b',
+    });
     expect(decodeCacheKey(createAbbreviatedKey('a'))).toMatchObject({ type: 'abbreviated', packageName: 'a' });
   });
 });
 
 describe('properties', () => {
   it('decode(encode(x)) = x', () => {
-    for (const name of NASTY) expect(decodeCacheKey(createPackumentKey(name, HOST))).toMatchObject({ packageName: name });
+    for (const name of NASTY)
+      expect(decodeCacheKey(createPackumentKey(name, HOST))).toMatchObject({ packageName: name });
     fc.assert(
       fc.property(end, end, text, (startKey, endKey, packageName) => {
-        expect(decodeCacheKey(createPartitionKey(startKey, endKey, HOST))).toEqual({ version: 'v1', type: 'partition', origin: HOST, startKey, endKey });
-        expect(decodeCacheKey(createPackumentKey(packageName))).toEqual({ version: 'v1', type: 'packument', origin: 'npm', packageName });
+        expect(decodeCacheKey(createPartitionKey(startKey, endKey, HOST))).toEqual({
+          version: 'v1',
+          type: 'partition',
+          origin: HOST,
+          startKey,
+          endKey,
+        });
+        expect(decodeCacheKey(createPackumentKey(packageName))).toEqual({
+          version: 'v1',
+          type: 'packument',
+          origin: 'npm',
+          packageName,
+        });
         expect(unhex(hex(startKey))).toBe(startKey);
       }),
     );
@@ -81,8 +122,14 @@ describe('properties', () => {
 });
 
 describe('refusals are ERR_BAD_KEY', () => {
-  it.each([['the empty string', ''], ['a lone surrogate', 'a\ud800'], ['a swapped pair', '\udc00\ud800'],
-    ['undefined', undefined], ['a number', 5], ['an object', {}]])('as a name or an end: %s', async (_, value) => {
+  it.each([
+    ['the empty string', ''],
+    ['a lone surrogate', 'a\ud800'],
+    ['a swapped pair', '\udc00\ud800'],
+    ['undefined', undefined],
+    ['a number', 5],
+    ['an object', {}],
+  ])('as a name or an end: %s', async (_, value) => {
     // `undefined` alone stands for nothing: only `null` is an open end.
     expect(await codeOf(() => createPackumentKey(value as string))).toBe('ERR_BAD_KEY');
     expect(await codeOf(() => createPartitionKey(value as string, 'z'))).toBe('ERR_BAD_KEY');
@@ -95,11 +142,29 @@ describe('refusals are ERR_BAD_KEY', () => {
   });
 
   it.each([
-    '', 'v1', 'v2:packument:npm:61', 'v1:package:npm:61', 'v1:packument:npm', 'v1:packument:npm:', 'v1:packument:npm:61:62',
-    'v1:partition:npm:61', 'v1:partition:npm:61:62:63', 'v1:packument:npm:6', 'v1:packument:npm:6G', 'v1:packument:npm:C3A9',
-    'v1:packument:npm:ff', 'v1:packument:npm:eda080', 'v1:packument:npm:c080', 'v1:packument::61', 'v1:packument:other:61',
-    'v1:packument:https%3A%2F%2FUPPER.example:61', 'v1:packument:https%3A%2F%2Fh.example%2F:61', 'v1:packument:https%3a%2f%2fh.example:61',
-    'v1:packument:%E0%A4%A:61', ' v1:packument:npm:61', 'v1:packument:npm:61\n',
+    '',
+    'v1',
+    'v2:packument:npm:61',
+    'v1:package:npm:61',
+    'v1:packument:npm',
+    'v1:packument:npm:',
+    'v1:packument:npm:61:62',
+    'v1:partition:npm:61',
+    'v1:partition:npm:61:62:63',
+    'v1:packument:npm:6',
+    'v1:packument:npm:6G',
+    'v1:packument:npm:C3A9',
+    'v1:packument:npm:ff',
+    'v1:packument:npm:eda080',
+    'v1:packument:npm:c080',
+    'v1:packument::61',
+    'v1:packument:other:61',
+    'v1:packument:https%3A%2F%2FUPPER.example:61',
+    'v1:packument:https%3A%2F%2Fh.example%2F:61',
+    'v1:packument:https%3a%2f%2fh.example:61',
+    'v1:packument:%E0%A4%A:61',
+    ' v1:packument:npm:61',
+    'v1:packument:npm:61\n',
   ])('malformed key %j', async (key) => {
     expect(await codeOf(() => decodeCacheKey(key))).toBe('ERR_BAD_KEY');
   });

@@ -49,21 +49,28 @@ describe('derived get, set, has', () => {
 
   const circular: Record<string, unknown> = {};
   circular['self'] = circular;
-  it.each([['undefined', undefined], ['a function', () => 1], ['a symbol', Symbol('x')], ['a circle', circular], ['a bigint', 1n]])(
-    'set refuses what JSON cannot carry, and leaves what was there: %s', async (_, value) => {
-      const driver = new MemoryStorageDriver();
-      await driver.set('key', 'old');
-      expect(await codeOf(() => driver.set('key', value))).toBe('ERR_STORAGE_WRITE');
-      expect(await driver.get('key')).toBe('old');
-    },
-  );
+  it.each([
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a symbol', Symbol('x')],
+    ['a circle', circular],
+    ['a bigint', 1n],
+  ])('set refuses what JSON cannot carry, and leaves what was there: %s', async (_, value) => {
+    const driver = new MemoryStorageDriver();
+    await driver.set('key', 'old');
+    expect(await codeOf(() => driver.set('key', value))).toBe('ERR_STORAGE_WRITE');
+    expect(await driver.get('key')).toBe('old');
+  });
 
   it('get reads a gzip entry, and calls what is no JSON ERR_CORRUPT', async () => {
     const driver = new MemoryStorageDriver();
     const packed = gzipSync('{"a":1}');
     await driver.write('packed', { body: packed, metadata: { storedAt: 1, encoding: 'gzip', size: packed.length } });
     expect(await driver.get('packed')).toEqual({ a: 1 });
-    await driver.write('cut', { body: packed.subarray(0, packed.length - 4), metadata: { storedAt: 1, encoding: 'gzip', size: 3 } });
+    await driver.write('cut', {
+      body: packed.subarray(0, packed.length - 4),
+      metadata: { storedAt: 1, encoding: 'gzip', size: 3 },
+    });
     expect(await codeOf(() => driver.get('cut'))).toBe('ERR_CORRUPT');
     await driver.write('text', entry('{"a":'));
     expect(await codeOf(() => driver.get('text'))).toBe('ERR_CORRUPT');
@@ -74,14 +81,22 @@ describe('entries', () => {
   it('come back byte for byte with their metadata, size told by the bytes', async () => {
     const driver = new MemoryStorageDriver();
     const body = Uint8Array.from({ length: 256 }, (_, i) => i);
-    const metadata = { storedAt: 7, encoding: 'gzip', size: 999, etag: 'W/"x"', lastModified: 'then', rev: '1-a', modified: 'now' } as const;
+    const metadata = {
+      storedAt: 7,
+      encoding: 'gzip',
+      size: 999,
+      etag: 'W/"x"',
+      lastModified: 'then',
+      rev: '1-a',
+      modified: 'now',
+    } as const;
     await driver.write('key', { body, metadata });
     const { size: _, ...kept } = metadata;
     expect((await driver.read('key'))?.body).toEqual(body);
     expect(await driver.head('key')).toMatchObject({ ...kept, size: 256 });
   });
 
-  it('are nobody else\'s to change', async () => {
+  it("are nobody else's to change", async () => {
     const driver = new MemoryStorageDriver();
     const given = entry('abc');
     await driver.write('key', given);
@@ -119,10 +134,22 @@ describe('entries', () => {
 });
 
 describe('keys', () => {
-  it.each([['empty', ''], ['a lone surrogate', '\ud800'], ['a number', 1], ['undefined', undefined]])('refused by every primitive: %s', async (_, key) => {
+  it.each([
+    ['empty', ''],
+    ['a lone surrogate', '\ud800'],
+    ['a number', 1],
+    ['undefined', undefined],
+  ])('refused by every primitive: %s', async (_, key) => {
     const driver = new MemoryStorageDriver();
     const bad = key as string;
-    for (const work of [() => driver.read(bad), () => driver.head(bad), () => driver.write(bad, entry('x')), () => driver.delete(bad), () => driver.get(bad), () => driver.set(bad, 1)]) {
+    for (const work of [
+      () => driver.read(bad),
+      () => driver.head(bad),
+      () => driver.write(bad, entry('x')),
+      () => driver.delete(bad),
+      () => driver.get(bad),
+      () => driver.set(bad, 1),
+    ]) {
       expect(await codeOf(work)).toBe('ERR_BAD_KEY');
     }
   });

@@ -1,5 +1,5 @@
 import { type Cache, hex, type OrderedStore, prefixRange } from '@_all_docs/cache';
-import { compareRanges, hashRanges, type KeyRange } from '@_all_docs/partition';
+import { assertRange, compareRanges, hashRanges, type KeyRange } from '@_all_docs/partition';
 import { CheckpointError } from './errors.js';
 import { orderedStoreOf } from './ordered-store-of.js';
 
@@ -57,15 +57,19 @@ export class PartitionCheckpoint {
     const ranges = [...partitions].map(({ startKey, endKey }) => ({ startKey, endKey }));
     const hash = hashRanges(ranges);
     const current = { key: this.#currentKey, value: hash };
-    const known = await this.#store.get(this.#metaKey(hash));
-    const meta: Meta = known === undefined ? { hash, count: ranges.length } : (JSON.parse(known) as Meta);
+    let known = await this.#store.get(this.#metaKey(hash));
     const rows = ranges.map((range, index): Row => ({ index, ...range, state: 'pending', rows: 0 }));
     const fresh = [
-      { key: this.#metaKey(hash), value: JSON.stringify(meta) },
+      { key: this.#metaKey(hash), value: JSON.stringify({ hash, count: ranges.length } satisfies Meta) },
       ...rows.map((row) => ({ key: this.#rowKey(hash, row.index), value: JSON.stringify(row) })),
     ];
-    await this.#store.commit(known === undefined ? [current, ...fresh] : [current]);
-    this.#meta = meta;
+    // Only the first of several processes writes the rows: the others must not undo what it has done since.
+    const first =
+      known === undefined &&
+      (await this.#store.commit([current, ...fresh], [{ key: this.#metaKey(hash), value: undefined }]));
+    if (!first) await this.#store.commit([current]);
+    known = await this.#store.get(this.#metaKey(hash));
+    this.#meta = JSON.parse(known as string) as Meta;
     this.#cursor = undefined;
   }
 
@@ -92,6 +96,8 @@ export class PartitionCheckpoint {
       const key = this.#rowKey(meta.hash, index);
       const text = await this.#requireRow(key, index);
       const row = JSON.parse(text) as Row;
+      assertRange({ startKey: row.startKey, endKey: at });
+      assertRange({ startKey: at, endKey: row.endKey });
       const rest: Row = {
         index: meta.count,
         startKey: at,
@@ -137,11 +143,12 @@ export class PartitionCheckpoint {
       after: this.#cursor,
     })) {
       const row = JSON.parse(text) as Row;
-      if (row.state !== 'pending') {
+      if (row.state === 'complete') {
         if (settled) this.#cursor = key;
         continue;
       }
       settled = false;
+      if (row.state === 'failed') continue;
       if (row.lease && row.lease.until > now && (await isAlive(row.lease.owner))) continue;
       const lease = { owner, until: now + ttlMs };
       const taken = await this.#store.commit(
@@ -159,7 +166,7 @@ export class PartitionCheckpoint {
     now: number,
     isAlive: (owner: string) => boolean | Promise<boolean> = () => true,
   ): Promise<boolean> {
-    const meta = await this.#requireMeta();
+    const meta = await this.#requireMeta(true);
     for await (const [, text] of this.#store.list({
       ...prefixRange(this.#rowPrefix(meta.hash)),
       after: this.#cursor,
@@ -200,7 +207,9 @@ export class PartitionCheckpoint {
       stats.rows += rows;
       stats[state === 'complete' ? 'completed' : state] += 1;
     }
-    const percentComplete = stats.total === 0 ? 0 : Math.round((10_000 * stats.completed) / stats.total) / 100;
+    const percent = stats.total === 0 ? 0 : Math.round((10_000 * stats.completed) / stats.total) / 100;
+    // 100 is said only when nothing is left.
+    const percentComplete = stats.completed < stats.total ? Math.min(percent, 99.99) : percent;
     return { percentComplete, stats };
   }
 
@@ -275,6 +284,7 @@ export class PartitionCheckpoint {
         `nothing is recorded for the set ${this.setId}; call recordPartitions first`,
       );
     }
+    if (meta.hash !== this.#meta?.hash) this.#cursor = undefined;
     this.#meta = meta;
     return meta;
   }

@@ -44,10 +44,12 @@ export class WatchedStore implements OrderedStore {
 }
 
 /** A checkpoint as one process has it: its own object over a store that may be shared. */
-export const checkpointOn = (store: OrderedStore, setId = 'set-1') => new PartitionCheckpoint(new Cache({ driver: new DriverBeside(store) }), setId);
+export const checkpointOn = (store: OrderedStore, setId = 'set-1') =>
+  new PartitionCheckpoint(new Cache({ driver: new DriverBeside(store) }), setId);
 
 export const three = () => Partition.fromPivots(['a', 'b']);
-export const many = (count: number) => Partition.fromPivots(Array.from({ length: count - 1 }, (_, i) => `p${String(i).padStart(4, '0')}`));
+export const many = (count: number) =>
+  Partition.fromPivots(Array.from({ length: count - 1 }, (_, i) => `p${String(i).padStart(4, '0')}`));
 
 export async function records(checkpoint: PartitionCheckpoint): Promise<PartitionRecord[]> {
   const out: PartitionRecord[] = [];
@@ -61,7 +63,10 @@ export async function states(checkpoint: PartitionCheckpoint): Promise<string[]>
 
 /** Whether ranges cover all names, each once. */
 export function tile(ranges: readonly KeyRange[]): boolean {
-  return ranges.every(({ startKey }, i) => startKey === (i === 0 ? null : ranges[i - 1]?.endKey)) && ranges.at(-1)?.endKey === null;
+  return (
+    ranges.every(({ startKey }, i) => startKey === (i === 0 ? null : ranges[i - 1]?.endKey)) &&
+    ranges.at(-1)?.endKey === null
+  );
 }
 
 export async function codeOf(work: () => unknown): Promise<string | undefined> {

@@ -16,7 +16,11 @@ describe('claim', () => {
   it('gives each partition once, in order, then none', async () => {
     const { checkpoint } = await recorded();
     const lease = await checkpoint.claim('x', 1_000, TTL);
-    expect(lease).toEqual({ owner: 'x', until: 61_000, record: { index: 0, startKey: null, endKey: 'a', state: 'pending', rows: 0 } });
+    expect(lease).toEqual({
+      owner: 'x',
+      until: 61_000,
+      record: { index: 0, startKey: null, endKey: 'a', state: 'pending', rows: 0 },
+    });
     expect(await indexOf(checkpoint.claim('y', 1_000, TTL))).toBe(1);
     expect(await indexOf(checkpoint.claim('x', 1_000, TTL))).toBe(2);
     expect(await checkpoint.claim('x', 1_000, TTL)).toBeUndefined();
@@ -30,7 +34,7 @@ describe('claim', () => {
     expect(await indexOf(checkpoint.claim('y', TTL, TTL))).toBe(0);
   });
 
-  it('takes a dead owner\'s partitions up at once, and leaves the living theirs', async () => {
+  it("takes a dead owner's partitions up at once, and leaves the living theirs", async () => {
     const { checkpoint } = await recorded();
     await checkpoint.claim('dead', 0, TTL);
     await checkpoint.claim('alive', 0, TTL);

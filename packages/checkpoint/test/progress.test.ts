@@ -11,7 +11,10 @@ describe('the snippet', () => {
     const checkpoint = new PartitionCheckpoint(cache, 'set-1');
     await checkpoint.recordPartitions(partitions);
     await checkpoint.markComplete(0, { rows: 100 });
-    expect(await checkpoint.getProgress()).toEqual({ percentComplete: 33.33, stats: { completed: 1, total: 3, failed: 0, pending: 2, rows: 100 } });
+    expect(await checkpoint.getProgress()).toEqual({
+      percentComplete: 33.33,
+      stats: { completed: 1, total: 3, failed: 0, pending: 2, rows: 100 },
+    });
     for await (const key of cache.list()) expect.unreachable(`progress is no entry: ${key}`);
   });
 });
@@ -99,7 +102,10 @@ describe('pivots that change', () => {
     await checkpoint.split(2, 'm', { rows: 4 });
     await checkpoint.recordPartitions(three());
     expect((await checkpoint.inOrder()).map(({ startKey, endKey, state }) => [startKey, endKey, state])).toEqual([
-      [null, 'a', 'pending'], ['a', 'b', 'pending'], ['b', 'm', 'complete'], ['m', null, 'pending'],
+      [null, 'a', 'pending'],
+      ['a', 'b', 'pending'],
+      ['b', 'm', 'complete'],
+      ['m', null, 'pending'],
     ]);
   });
 
@@ -113,7 +119,9 @@ describe('pivots that change', () => {
     }
     await checkpointOn(store, 'a').clear();
     for (const [i, id] of ids.entries()) {
-      expect((await checkpointOn(store, id).getProgress()).stats).toMatchObject(i === 0 ? { total: 0 } : { total: 3, rows: i });
+      expect((await checkpointOn(store, id).getProgress()).stats).toMatchObject(
+        i === 0 ? { total: 0 } : { total: 3, rows: i },
+      );
     }
   });
 });
@@ -127,7 +135,11 @@ describe('refusals', () => {
   it.each([3, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e9])('ERR_BAD_INDEX for %d of three', async (index) => {
     const checkpoint = checkpointOn(new WatchedStore());
     await checkpoint.recordPartitions(three());
-    for (const work of [() => checkpoint.markComplete(index), () => checkpoint.markFailed(index, 'x'), () => checkpoint.split(index, 'aa', { rows: 0 })]) {
+    for (const work of [
+      () => checkpoint.markComplete(index),
+      () => checkpoint.markFailed(index, 'x'),
+      () => checkpoint.split(index, 'aa', { rows: 0 }),
+    ]) {
       expect(await codeOf(work)).toBe('ERR_BAD_INDEX');
     }
     expect(await states(checkpoint)).toEqual(['pending', 'pending', 'pending']);

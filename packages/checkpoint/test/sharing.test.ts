@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkpointOn, many, states, three, tile, WatchedStore } from './_set.ts';
 
+fc.configureGlobal({ seed: 20250601 });
+
 const TTL = 1_000;
 
 /** Two processes over one store; `order` says, at random, how long each step of theirs is held up. */
@@ -17,33 +19,38 @@ function rivals(order: () => number) {
 describe('two checkpoints on one store', () => {
   it('never hand out the same partition, and together all of them', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 15 }), fc.infiniteStream(fc.nat(12)), fc.infiniteStream(fc.constantFrom('complete', 'fail', 'split', 'keep')), async (count, delays, ends) => {
-        const { a, b } = rivals(() => delays.next().value as number);
-        await a.recordPartitions(many(count));
-        const held: number[] = [];
-        const work = async (checkpoint: typeof a, owner: string) => {
-          for (;;) {
-            const lease = await checkpoint.claim(owner, 0, TTL);
-            if (!lease) return;
-            const { index, startKey } = lease.record;
-            expect(held).not.toContain(index);
-            held.push(index);
-            const end = ends.next().value;
-            if (end === 'complete') await checkpoint.markComplete(index, { rows: 1 });
-            else if (end === 'fail') await checkpoint.markFailed(index, 'x');
-            else if (end === 'split') {
-              const rest = await checkpoint.split(index, `${startKey ?? ''}\0`, { rows: 1 });
-              expect(held).not.toContain(rest.index);
-              held.push(rest.index);
-              await checkpoint.markComplete(rest.index, { rows: 1 });
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 15 }),
+        fc.infiniteStream(fc.nat(12)),
+        fc.infiniteStream(fc.constantFrom('complete', 'fail', 'split', 'keep')),
+        async (count, delays, ends) => {
+          const { a, b } = rivals(() => delays.next().value as number);
+          await a.recordPartitions(many(count));
+          const held: number[] = [];
+          const work = async (checkpoint: typeof a, owner: string) => {
+            for (;;) {
+              const lease = await checkpoint.claim(owner, 0, TTL);
+              if (!lease) return;
+              const { index, startKey } = lease.record;
+              expect(held).not.toContain(index);
+              held.push(index);
+              const end = ends.next().value;
+              if (end === 'complete') await checkpoint.markComplete(index, { rows: 1 });
+              else if (end === 'fail') await checkpoint.markFailed(index, 'x');
+              else if (end === 'split') {
+                const rest = await checkpoint.split(index, `${startKey ?? ''}\0`, { rows: 1 });
+                expect(held).not.toContain(rest.index);
+                held.push(rest.index);
+                await checkpoint.markComplete(rest.index, { rows: 1 });
+              }
             }
-          }
-        };
-        await Promise.all([work(a, 'a'), work(a, 'a2'), work(b, 'b')]);
-        const records = await b.inOrder();
-        expect(held.toSorted((x, y) => x - y)).toEqual(records.map(({ index }) => index).sort((x, y) => x - y));
-        expect(tile(records)).toBe(true);
-      }),
+          };
+          await Promise.all([work(a, 'a'), work(a, 'a2'), work(b, 'b')]);
+          const records = await b.inOrder();
+          expect(held.toSorted((x, y) => x - y)).toEqual(records.map(({ index }) => index).sort((x, y) => x - y));
+          expect(tile(records)).toBe(true);
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -95,7 +102,8 @@ describe('two checkpoints on one store', () => {
       const store = new WatchedStore();
       const [a, b] = [checkpointOn(store), checkpointOn(store)];
       await a.recordPartitions(one);
-      for (let lease = await a.claim('a', 0, TTL); lease; lease = await a.claim('a', 0, TTL)) await a.markComplete(lease.record.index);
+      for (let lease = await a.claim('a', 0, TTL); lease; lease = await a.claim('a', 0, TTL))
+        await a.markComplete(lease.record.index);
       await b.recordPartitions(other);
       await b.claim('b', 0, TTL);
       expect(await a.isLeasedByOthers('a', 0)).toBe(true);

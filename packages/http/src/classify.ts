@@ -17,7 +17,12 @@ export function classify(response: TransportResponse): Verdict {
 
 /** The registry speaks JSON and tarballs only: HTML is a block page or a login page, never news about a package. */
 export function isHtml(response: TransportResponse): boolean {
+  if (response.status === 304) return false;
   if (/^\s*(text\/html|application\/xhtml)/i.test(response.headers['content-type'] ?? '')) return true;
-  // `<` cannot begin a JSON document or a gzip stream; some block pages claim another type.
-  return response.encoding === 'identity' && response.body[0] === 0x3c;
+  if (response.encoding !== 'identity') return false;
+  // `<` cannot begin a JSON document; some block pages claim another type, or begin with white space or a byte order mark.
+  const { body } = response;
+  let first = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+  while (body[first] === 0x20 || body[first] === 0x09 || body[first] === 0x0a || body[first] === 0x0d) first += 1;
+  return body[first] === 0x3c;
 }

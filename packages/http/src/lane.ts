@@ -76,6 +76,7 @@ export class Lane {
   #cooldownMs = FIRST_COOLDOWN_MS;
   #probing = false;
   #silentSince: number;
+  #askedAt = 0;
   #answered = false;
   #cutAt = Number.NEGATIVE_INFINITY;
   #changedAt = Number.NEGATIVE_INFINITY;
@@ -115,8 +116,11 @@ export class Lane {
   /** Resolves when the caller may send one request; it must then call {@link leave} exactly once. First come, first served. */
   enter(signal?: AbortSignal): Promise<void> | undefined {
     if (signal?.aborted) return Promise.reject(aborted(signal));
-    // Silence counts while somebody is asking, not while nobody wanted anything.
-    if (this.#inFlight === 0 && this.#waiting.length === 0 && !this.#probing) this.#silentSince = this.#clock.now();
+    // Silence counts while somebody is asking, not while nobody wanted anything for longer than a retry pauses.
+    const now = this.#clock.now();
+    const idle = this.#inFlight === 0 && this.#waiting.length === 0;
+    if (idle && (!this.#probing || now - this.#askedAt > LAST_COOLDOWN_MS)) this.#silentSince = now;
+    this.#askedAt = now;
     if (this.#waiting.length === 0 && this.#admit()) return undefined;
     const promise = new Promise<void>((resolve, reject) => {
       const waiter: Waiter = { enter: resolve, refuse: reject };
@@ -217,10 +221,14 @@ export class Lane {
       waiter.refuse(aborted(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    const { enter } = waiter;
+    const { enter, refuse } = waiter;
     waiter.enter = () => {
       signal.removeEventListener('abort', onAbort);
       enter();
+    };
+    waiter.refuse = (error) => {
+      signal.removeEventListener('abort', onAbort);
+      refuse(error);
     };
   }
 
@@ -265,7 +273,7 @@ export class Lane {
 
   /** Halves once per round trip: ten 429s to requests sent before the last cut are one piece of news. */
   #cut(startedAt: number, onNews?: () => void): void {
-    if (startedAt < this.#cutAt) return;
+    if (startedAt <= this.#cutAt) return;
     onNews?.();
     const now = this.#clock.now();
     if (this.#ceiling === Number.POSITIVE_INFINITY) {

@@ -2,6 +2,7 @@ import { HttpError } from './errors.js';
 import { originOf, type Transport, type TransportRequest } from './transport.js';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const SECRETS = new Set(['authorization', 'cookie', 'proxy-authorization', 'npm-otp']);
 
 /**
  * A transport that follows up to `limit` redirects of GET and HEAD. Credentials stay with the host they were meant for,
@@ -32,6 +33,6 @@ function follow(request: TransportRequest, location: string): TransportRequest {
     throw new HttpError('ERR_BAD_URL', `${request.url}: refused a redirect to ${url.protocol}//`);
   }
   if (url.origin === originOf(request.url)) return { ...request, url: url.href };
-  const { authorization: _, cookie: __, ...headers } = request.headers ?? {};
-  return { ...request, url: url.href, headers };
+  const headers = Object.entries(request.headers ?? {}).filter(([name]) => !SECRETS.has(name.toLowerCase()));
+  return { ...request, url: url.href, headers: Object.fromEntries(headers) };
 }

@@ -8,7 +8,7 @@ export interface RetryOptions {
   random: () => number;
   /** Tries for one request when the origin fails; 429s are not counted among them. */
   attempts?: number;
-  /** First pause between tries in milliseconds; doubled each time, with full jitter. */
+  /** First pause between tries in milliseconds; doubled each time; each is shortened by up to half at random. */
   baseMs?: number;
   /** How long one request may be answered by nothing but 429s before the work stops with `ERR_RATE_LIMITED`. */
   patienceMs?: number;
@@ -23,7 +23,7 @@ export interface RetryOptions {
 export function withRetry(transport: Transport, options: RetryOptions): Transport {
   const { clock, random, attempts = 6, baseMs = 250, patienceMs = 15 * 60_000 } = options;
   return async (request) => {
-    const started = clock.now();
+    let throttledSince: number | undefined;
     for (let failures = 0, throttles = 0; ; ) {
       const outcome = await attempt(transport, request);
       if (!(outcome instanceof Error)) {
@@ -31,7 +31,8 @@ export function withRetry(transport: Transport, options: RetryOptions): Transpor
         if (verdict === 'ok') return outcome;
         if (verdict === 'throttled') {
           throttles += 1;
-          if (clock.now() - started > patienceMs) throw rateLimited(request, outcome);
+          throttledSince ??= clock.now();
+          if (clock.now() - throttledSince > patienceMs) throw rateLimited(request, outcome);
           await pause(clock, backoff(throttles, baseMs, random), request.signal);
           continue;
         }

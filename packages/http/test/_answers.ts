@@ -1,11 +1,18 @@
 import type { Transport, TransportRequest, TransportResponse } from '@_all_docs/http';
 
 export function answer(status = 200, headers: Record<string, string> = {}, text = '{}'): TransportResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: new TextEncoder().encode(text), encoding: 'identity' };
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: new TextEncoder().encode(text),
+    encoding: 'identity',
+  };
 }
 
-export const blockPage = (status: number) => answer(status, { 'content-type': 'text/html' }, '<!DOCTYPE html><title>Attention Required!</title>');
-export const throttle = (retryAfter?: string) => answer(429, retryAfter === undefined ? {} : { 'retry-after': retryAfter });
+export const blockPage = (status: number) =>
+  answer(status, { 'content-type': 'text/html' }, '<!DOCTYPE html><title>Attention Required!</title>');
+export const throttle = (retryAfter?: string) =>
+  answer(429, retryAfter === undefined ? {} : { 'retry-after': retryAfter });
 
 /** A transport that gives each answer once, in order, and the last one from then on. */
 export function script(...answers: (TransportResponse | Error)[]): Transport & { requests: TransportRequest[] } {
@@ -22,7 +29,9 @@ export function script(...answers: (TransportResponse | Error)[]): Transport & {
 }
 
 /** The error that a promise ends with; `undefined` when it does not. */
-export async function errorOf(promise: Promise<unknown>): Promise<(Error & { code?: string; status?: number }) | undefined> {
+export async function errorOf(
+  promise: Promise<unknown>,
+): Promise<(Error & { code?: string; status?: number }) | undefined> {
   return promise.then(
     () => undefined,
     (error) => error,

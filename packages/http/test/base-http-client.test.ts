@@ -21,7 +21,16 @@ describe('RegistryResponse', () => {
     expect(new RegistryResponse(200, {}, bytes('null')).json()).toBeNull();
   });
 
-  it.each([[199, false], [200, true], [204, true], [299, true], [300, false], [304, false], [404, false], [500, false]])('ok of %d is %s', (status, ok) => {
+  it.each([
+    [199, false],
+    [200, true],
+    [204, true],
+    [299, true],
+    [300, false],
+    [304, false],
+    [404, false],
+    [500, false],
+  ])('ok of %d is %s', (status, ok) => {
     expect(new RegistryResponse(status, {}, new Uint8Array(0)).ok).toBe(ok);
   });
 });
@@ -38,7 +47,11 @@ describe('BaseHTTPClient', () => {
   });
 
   it('decodes what is coded, and hands over every status', async () => {
-    const packed = { ...answer(404, { etag: '"x"' }), body: gzipSync('{"error":"Not found"}'), encoding: 'gzip' as const };
+    const packed = {
+      ...answer(404, { etag: '"x"' }),
+      body: gzipSync('{"error":"Not found"}'),
+      encoding: 'gzip' as const,
+    };
     const client = new BaseHTTPClient({ origin: 'https://origin.example', transport: script(packed) });
     const response = await client.request('/a');
     expect(response.statusCode).toBe(404);
@@ -53,12 +66,18 @@ describe('BaseHTTPClient', () => {
     await new BaseHTTPClient({ origin: 'https://origin.example', transport }).request('/a', options);
     expect(transport.requests[0]).toEqual({ url: 'https://origin.example/a', ...options });
     const damaged = { ...answer(), encoding: 'gzip' as const };
-    expect(await codeOf(new BaseHTTPClient({ origin: 'https://origin.example', transport: script(damaged) }).request('/a'))).toBe('ERR_ENCODING');
+    expect(
+      await codeOf(new BaseHTTPClient({ origin: 'https://origin.example', transport: script(damaged) }).request('/a')),
+    ).toBe('ERR_ENCODING');
   });
 
   it('uses the codec it was given', async () => {
     const codec = { gzip: (body: Uint8Array) => body, decode: () => bytes('"mine"') };
-    const response = await new BaseHTTPClient({ origin: 'https://origin.example', transport: script(answer()), codec }).request('/a');
+    const response = await new BaseHTTPClient({
+      origin: 'https://origin.example',
+      transport: script(answer()),
+      codec,
+    }).request('/a');
     expect(response.json()).toBe('mine');
   });
 });

@@ -1,8 +1,10 @@
-import { Governor, HttpError, type GovernorOptions } from '@_all_docs/http';
+import { Governor, type GovernorOptions, HttpError } from '@_all_docs/http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answer, codeOf, Load, throttle } from './_answers.ts';
 import { seeded, settle, VirtualClock } from './_virtual-clock.ts';
+
+fc.configureGlobal({ seed: 20250601 });
 
 function setUp(options: Partial<GovernorOptions> = {}, latencyMs: () => number = () => 50) {
   const clock = new VirtualClock();
@@ -20,21 +22,36 @@ function setUp(options: Partial<GovernorOptions> = {}, latencyMs: () => number =
 
 describe('pace', () => {
   it('is never exceeded over random arrivals, and nothing is dropped', async () => {
-    const arrivals = fc.array(fc.record({ after: fc.nat(3_000), count: fc.integer({ min: 1, max: 60 }) }), { maxLength: 8 });
+    const arrivals = fc.array(fc.record({ after: fc.nat(3_000), count: fc.integer({ min: 1, max: 60 }) }), {
+      maxLength: 8,
+    });
     await fc.assert(
-      fc.asyncProperty(arrivals, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 60 }), fc.nat(1_500), fc.integer(), async (waves, concurrency, rate, latency, seed) => {
-        const random = seeded(seed);
-        const { clock, governor, load } = setUp({ concurrency, rate }, () => Math.floor(random() * latency));
-        for (const { after, count } of waves) {
-          await clock.advance(after);
-          load.ask(count);
-        }
-        await clock.advance();
-        expect(load.mostInFlight).toBeLessThanOrEqual(concurrency);
-        expect(load.mostWithin(1_000)).toBeLessThanOrEqual(rate + Math.max(1, rate / 20));
-        expect(load.codes).toEqual(Array.from({ length: load.asked }, () => 200));
-        expect(governor.state).toMatchObject({ inFlight: 0, requests: load.asked, throttled: 0, troubles: 0, bytes: 2 * load.asked });
-      }),
+      fc.asyncProperty(
+        arrivals,
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.nat(1_500),
+        fc.integer(),
+        async (waves, concurrency, rate, latency, seed) => {
+          const random = seeded(seed);
+          const { clock, governor, load } = setUp({ concurrency, rate }, () => Math.floor(random() * latency));
+          for (const { after, count } of waves) {
+            await clock.advance(after);
+            load.ask(count);
+          }
+          await clock.advance();
+          expect(load.mostInFlight).toBeLessThanOrEqual(concurrency);
+          expect(load.mostWithin(1_000)).toBeLessThanOrEqual(rate + Math.max(1, rate / 20));
+          expect(load.codes).toEqual(Array.from({ length: load.asked }, () => 200));
+          expect(governor.state).toMatchObject({
+            inFlight: 0,
+            requests: load.asked,
+            throttled: 0,
+            troubles: 0,
+            bytes: 2 * load.asked,
+          });
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -81,7 +98,7 @@ describe('pace', () => {
     expect(order).toEqual(urls);
   });
 
-  it('is one per origin, and one origin\'s trouble is not another\'s', async () => {
+  it("is one per origin, and one origin's trouble is not another's", async () => {
     const clock = new VirtualClock();
     const governor = new Governor({ clock, random: seeded(7), concurrency: 2, rate: 1_000 });
     const transport = governor.wrap(async ({ url }) => (url.includes('slow') ? throttle('60') : answer()));
@@ -95,7 +112,12 @@ describe('pace', () => {
 
 describe('budget', () => {
   it('passes its error through and frees the slot', async () => {
-    for (const fail of [() => { throw new HttpError('ERR_BUDGET_EXHAUSTED', 'used up'); }, () => Promise.reject(new HttpError('ERR_BUDGET_EXHAUSTED', 'used up'))]) {
+    for (const fail of [
+      () => {
+        throw new HttpError('ERR_BUDGET_EXHAUSTED', 'used up');
+      },
+      () => Promise.reject(new HttpError('ERR_BUDGET_EXHAUSTED', 'used up')),
+    ]) {
       let left = 3;
       const budget = { take: (): void | Promise<void> => (left-- > 0 ? undefined : fail()) };
       const { clock, governor, load } = setUp({ concurrency: 2, rate: 1_000, budget });
@@ -112,9 +134,17 @@ describe('budget', () => {
   it('is paid before the request is sent', async () => {
     const events: string[] = [];
     const clock = new VirtualClock();
-    const budget = { take: async () => { await clock.sleep(10); events.push('paid'); } };
+    const budget = {
+      take: async () => {
+        await clock.sleep(10);
+        events.push('paid');
+      },
+    };
     const governor = new Governor({ clock, random: seeded(1), budget });
-    const sent = governor.wrap(async () => { events.push('sent'); return answer(); })({ url: 'https://origin.example/a' });
+    const sent = governor.wrap(async () => {
+      events.push('sent');
+      return answer();
+    })({ url: 'https://origin.example/a' });
     await clock.advance();
     await sent;
     expect(events).toEqual(['paid', 'sent']);
@@ -126,7 +156,9 @@ describe('errors of the transport', () => {
     const clock = new VirtualClock();
     const governor = new Governor({ clock, random: seeded(1), concurrency: 1 });
     const mistake = new TypeError('x');
-    const transport = governor.wrap(async () => { throw mistake; });
+    const transport = governor.wrap(async () => {
+      throw mistake;
+    });
     for (let i = 0; i < 12; i++) {
       const ended = transport({ url: 'https://origin.example/a' }).catch((error: unknown) => error);
       await clock.advance();

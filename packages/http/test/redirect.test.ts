@@ -18,7 +18,10 @@ describe('withRedirects', () => {
   it('resolves a relative place', async () => {
     const origin = script(to('c'), to('//other.example/d'), answer());
     await withRedirects(origin)({ url });
-    expect(origin.requests.map((request) => request.url).slice(1)).toEqual(['https://origin.example/a/c', 'https://other.example/d']);
+    expect(origin.requests.map((request) => request.url).slice(1)).toEqual([
+      'https://origin.example/a/c',
+      'https://other.example/d',
+    ]);
   });
 
   it('follows up to the limit and not further', async () => {
@@ -31,10 +34,15 @@ describe('withRedirects', () => {
   });
 
   it.each([
-    ['another host', 'https://other.example/a'], ['another port', 'https://origin.example:8443/a'],
-    ['a host that begins the same', 'https://origin.example.evil.example/a'], ['user info that looks like the host', 'https://origin.example@evil.example/a'],
+    ['another host', 'https://other.example/a'],
+    ['another port', 'https://origin.example:8443/a'],
+    ['a host that begins the same', 'https://origin.example.evil.example/a'],
+    ['user info that looks like the host', 'https://origin.example@evil.example/a'],
   ])('drops credentials for %s', async (_, location) => {
-    for (const headers of [secrets, { Authorization: 'Bearer secret', Cookie: 'session=secret', accept: 'application/json' }]) {
+    for (const headers of [
+      secrets,
+      { Authorization: 'Bearer secret', Cookie: 'session=secret', accept: 'application/json' },
+    ]) {
       const origin = script(to(location), answer());
       await withRedirects(origin)({ url, headers });
       expect(origin.requests[1]?.headers).toEqual({ accept: 'application/json' });
@@ -47,11 +55,14 @@ describe('withRedirects', () => {
     expect(origin.requests[2]?.headers).toEqual({ accept: 'application/json' });
   });
 
-  it.each(['http://origin.example/a', 'ftp://origin.example/a', 'file:///etc/passwd', 'data:,x', 'https://'])('refuses to go to %s', async (location) => {
-    const origin = script(to(location), answer());
-    expect(await codeOf(withRedirects(origin)({ url }))).toBe('ERR_BAD_URL');
-    expect(origin.requests).toHaveLength(1);
-  });
+  it.each(['http://origin.example/a', 'ftp://origin.example/a', 'file:///etc/passwd', 'data:,x', 'https://'])(
+    'refuses to go to %s',
+    async (location) => {
+      const origin = script(to(location), answer());
+      expect(await codeOf(withRedirects(origin)({ url }))).toBe('ERR_BAD_URL');
+      expect(origin.requests).toHaveLength(1);
+    },
+  );
 
   it('lets http become https', async () => {
     const origin = script(to('https://origin.example/a'), answer());
@@ -61,7 +72,12 @@ describe('withRedirects', () => {
   });
 
   it('hands over what is no redirect, and every answer to a POST', async () => {
-    for (const response of [answer(304), answer(300, { location: '/c' }), answer(302), answer(404, { location: '/c' })]) {
+    for (const response of [
+      answer(304),
+      answer(300, { location: '/c' }),
+      answer(302),
+      answer(404, { location: '/c' }),
+    ]) {
       expect(await withRedirects(script(response))({ url })).toBe(response);
     }
     const origin = script(to('/c', 307));

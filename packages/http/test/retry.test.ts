@@ -4,13 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { answer, blockPage, errorOf, script, throttle } from './_answers.ts';
 import { seeded, VirtualClock } from './_virtual-clock.ts';
 
+fc.configureGlobal({ seed: 20250601 });
+
 const broken = new HttpError('ERR_FETCH_FAILED', 'connection reset');
 
 /** Runs one request to its end on a clock of its own. */
-async function run(transport: Transport, options: { attempts?: number; patienceMs?: number; baseMs?: number; random?: () => number } = {}) {
+async function run(
+  transport: Transport,
+  options: { attempts?: number; patienceMs?: number; baseMs?: number; random?: () => number } = {},
+) {
   const clock = new VirtualClock();
   const promise = withRetry(transport, { clock, random: seeded(1), ...options })({ url: 'https://origin.example/a' });
-  const outcome = promise.then((response) => ({ status: response.status, code: undefined }), (error: HttpError) => ({ status: error.status, code: error.code }));
+  const outcome = promise.then(
+    (response) => ({ status: response.status, code: undefined }),
+    (error: HttpError) => ({ status: error.status, code: error.code }),
+  );
   await clock.advance();
   return { ...(await outcome), sleeps: clock.sleeps, clock };
 }
@@ -68,12 +76,25 @@ describe('withRetry', () => {
       await clock.sleep(20 * 60_000);
       return answers.shift() ?? answer(500);
     };
-    const ended = withRetry(transport, { clock, random: seeded(1), patienceMs: 15 * 60_000 })({ url: 'https://origin.example/a' }).then(({ status }) => status, ({ code }) => code);
+    const ended = withRetry(transport, { clock, random: seeded(1), patienceMs: 15 * 60_000 })({
+      url: 'https://origin.example/a',
+    }).then(
+      ({ status }) => status,
+      ({ code }) => code,
+    );
     await clock.advance();
     expect(await ended).toBe(200);
   });
 
-  it.each(['ERR_ABORTED', 'ERR_TOO_LARGE', 'ERR_BUDGET_EXHAUSTED', 'ERR_ENCODING', 'ERR_RATE_LIMITED', 'ERR_ORIGIN_DOWN', 'ERR_BAD_URL'] as const)('does not try again after %s', async (code) => {
+  it.each([
+    'ERR_ABORTED',
+    'ERR_TOO_LARGE',
+    'ERR_BUDGET_EXHAUSTED',
+    'ERR_ENCODING',
+    'ERR_RATE_LIMITED',
+    'ERR_ORIGIN_DOWN',
+    'ERR_BAD_URL',
+  ] as const)('does not try again after %s', async (code) => {
     const origin = script(new HttpError(code, 'x'));
     expect((await run(origin)).code).toBe(code);
     expect(origin.requests).toHaveLength(1);
@@ -82,7 +103,9 @@ describe('withRetry', () => {
   it('lets a mistake of the program through as it is', async () => {
     const mistake = new TypeError('x is not a function');
     const clock = new VirtualClock();
-    expect(await errorOf(withRetry(script(mistake), { clock, random: seeded(1) })({ url: 'https://origin.example/a' }))).toBe(mistake);
+    expect(
+      await errorOf(withRetry(script(mistake), { clock, random: seeded(1) })({ url: 'https://origin.example/a' })),
+    ).toBe(mistake);
   });
 
   it('is stopped at once, whether it sleeps or is about to', async () => {
@@ -90,7 +113,10 @@ describe('withRetry', () => {
       const clock = new VirtualClock();
       const controller = new AbortController();
       const origin = script(broken);
-      const promise = withRetry(origin, { clock, random: seeded(1), baseMs: 60_000 })({ url: 'https://origin.example/a', signal: controller.signal });
+      const promise = withRetry(origin, { clock, random: seeded(1), baseMs: 60_000 })({
+        url: 'https://origin.example/a',
+        signal: controller.signal,
+      });
       const ended = errorOf(promise);
       if (!before) await clock.advance(1);
       controller.abort();
@@ -109,7 +135,9 @@ describe('withRetry', () => {
           expect(ms).toBeGreaterThanOrEqual(0);
           expect(ms).toBeLessThanOrEqual(most);
         });
-        expect(new Set(sleeps.map((ms, i) => ms / Math.min(30_000, baseMs * 2 ** Math.min(i, 10)))).size).toBeGreaterThan(3);
+        expect(
+          new Set(sleeps.map((ms, i) => ms / Math.min(30_000, baseMs * 2 ** Math.min(i, 10)))).size,
+        ).toBeGreaterThan(3);
       }),
       { numRuns: 20 },
     );

@@ -37,7 +37,7 @@ export async function checkPackument(
   const text = await codec.decode(body, encoding);
   assertObject(name, text);
   if (check === 'crc') {
-    const head = readHead(decoder.decode(text.subarray(0, HEAD_BYTES)));
+    const head = readHead(name, decoder.decode(text.subarray(0, HEAD_BYTES)));
     if (head) return named(name, head);
   }
   return named(name, parse(name, text));
@@ -69,11 +69,15 @@ const ABBREVIATED_HEAD = new RegExp(
 );
 
 /** Name and revision from the first bytes, where registries put them; `undefined` when the document begins otherwise. */
-function readHead(text: string): Head | undefined {
-  const full = HEAD.exec(text);
-  if (full) return { name: unquote(full[1]), rev: unquote(full[2]), modified: undefined };
-  const short = ABBREVIATED_HEAD.exec(text);
-  return short ? { name: unquote(short[1]), rev: undefined, modified: unquote(short[2]) } : undefined;
+function readHead(name: string, text: string): Head | undefined {
+  try {
+    const full = HEAD.exec(text);
+    if (full) return { name: unquote(full[1]), rev: unquote(full[2]), modified: undefined };
+    const short = ABBREVIATED_HEAD.exec(text);
+    return short ? { name: unquote(short[1]), rev: undefined, modified: unquote(short[2]) } : undefined;
+  } catch (cause) {
+    throw bad(name, 'is not JSON', cause);
+  }
 }
 
 function unquote(inner: string | undefined): string | undefined {

@@ -6,6 +6,7 @@ import { PackumentError } from './errors.js';
  * packages); only what cannot be a name or could not be asked for is `ERR_BAD_NAME`.
  */
 export function parsePackageName(path: string): string {
+  if (typeof path !== 'string') throw new PackumentError('ERR_BAD_NAME', `not a package name: ${JSON.stringify(path)}`);
   const text = path.startsWith('/') ? path.slice(1) : path;
   let name: string;
   try {
@@ -17,7 +18,14 @@ export function parsePackageName(path: string): string {
   const slashes = name.split('/').length - 1;
   const scoped = name.startsWith('@');
   const wellFormed = scoped ? /^@[^/]+\/[^/]+$/.test(name) : slashes === 0;
-  if (name === '' || name === '.' || name === '..' || !wellFormed || !name.isWellFormed() || /[\p{Cc}\\]/u.test(name)) {
+  if (
+    name === '' ||
+    name === '.' ||
+    name === '..' ||
+    !wellFormed ||
+    !name.isWellFormed() ||
+    /[\p{Cc}\\%]/u.test(name)
+  ) {
     throw new PackumentError('ERR_BAD_NAME', `not a package name: ${JSON.stringify(path)}; use name or @scope/name`);
   }
   return name;

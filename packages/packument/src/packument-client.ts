@@ -12,6 +12,7 @@ import {
   BaseHTTPClient,
   type Clock,
   type Codec,
+  classify,
   HttpError,
   RegistryResponse,
   type Transport,
@@ -89,13 +90,13 @@ export class PackumentClient extends BaseHTTPClient {
    */
   override async request(path: string, options: PackumentRequestOptions = {}): Promise<RegistryResponse> {
     const name = parsePackageName(path);
-    const held = await this.held(name);
+    const held = await this.#usable(name);
     const age = held ? this.#env.clock.now() - held.metadata.storedAt : Number.POSITIVE_INFINITY;
     if (held && !options.refresh && age <= (options.maxAgeMs ?? 300_000)) return this.#respond(held, 'hit');
     try {
       const result = await this.fetch(name, { signal: options.signal, known: held?.metadata });
       if (result.outcome === 'absent') return this.#absent(result.status);
-      const entry = await this.held(name);
+      const entry = await this.#usable(name);
       if (!entry) throw new PackumentError('ERR_BAD_PACKUMENT', `${name} was stored but cannot be read back`);
       return this.#respond(
         entry,
@@ -136,6 +137,7 @@ export class PackumentClient extends BaseHTTPClient {
         continue;
       }
       if (response.status === 304 && known) return this.#unchanged(name, known, response);
+      if (classify(response) !== 'ok') throw unexpected(name, response);
       if (ABSENT.has(response.status)) return { outcome: 'absent', bytes: 0, status: response.status };
       if (response.status !== 200) throw unexpected(name, response);
       try {
@@ -177,7 +179,19 @@ export class PackumentClient extends BaseHTTPClient {
     return headers;
   }
 
-  async #respond({ body, metadata }: StoredEntry, status: string): Promise<RegistryResponse> {
+  /** The stored document with its identity bytes; `undefined` when there is none that unpacks. */
+  async #usable(name: string): Promise<Usable | undefined> {
+    const held = await this.held(name);
+    if (!held) return undefined;
+    try {
+      return { metadata: held.metadata, text: await this.codec.decode(held.body, held.metadata.encoding) };
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #respond({ text, metadata }: Usable, status: string): RegistryResponse {
     const age = Math.max(0, Math.floor((this.#env.clock.now() - metadata.storedAt) / 1000));
     const headers: Record<string, string> = {
       'content-type': ACCEPT[this.form],
@@ -186,7 +200,7 @@ export class PackumentClient extends BaseHTTPClient {
     };
     if (metadata.etag) headers['etag'] = metadata.etag;
     if (metadata.lastModified) headers['last-modified'] = metadata.lastModified;
-    return new RegistryResponse(200, headers, await this.codec.decode(body, metadata.encoding));
+    return new RegistryResponse(200, headers, text);
   }
 
   #absent(status: number): RegistryResponse {
@@ -200,6 +214,11 @@ export class PackumentClient extends BaseHTTPClient {
   }
 }
 
+interface Usable {
+  metadata: EntryMetadata;
+  text: Uint8Array;
+}
+
 function isDamage(error: unknown): boolean {
   if (error instanceof PackumentError) return error.code === 'ERR_BAD_PACKUMENT';
   return error instanceof HttpError && error.code === 'ERR_ENCODING';
@@ -210,8 +229,8 @@ const NO_ANSWER = new Set([
   'ERR_TIMEOUT',
   'ERR_BLOCKED',
   'ERR_RATE_LIMITED',
+  'ERR_ORIGIN_DOWN',
   'ERR_BUDGET_EXHAUSTED',
-  'ERR_ENCODING',
 ]);
 
 function isNoAnswer(error: unknown): boolean {

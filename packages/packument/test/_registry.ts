@@ -5,10 +5,16 @@ import { gzipSync } from 'node:zlib';
 
 export const REGISTRY = 'https://registry.example/npm';
 
-export const documentOf = (name: string, more: object = {}) => JSON.stringify({ _id: name, _rev: '3-abc', name, time: { modified: '2025-01-02T03:04:05.678Z' }, ...more });
+export const documentOf = (name: string, more: object = {}) =>
+  JSON.stringify({ _id: name, _rev: '3-abc', name, time: { modified: '2025-01-02T03:04:05.678Z' }, ...more });
 
 export function identity(text: string, status = 200, headers: Record<string, string> = {}): TransportResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: new TextEncoder().encode(text), encoding: 'identity' };
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: new TextEncoder().encode(text),
+    encoding: 'identity',
+  };
 }
 
 export function gzipped(text: string, headers: Record<string, string> = {}): TransportResponse {
@@ -49,7 +55,15 @@ export interface Setting {
   say(...answers: (TransportResponse | Error)[]): void;
 }
 
-export function setUp({ form, check, wrap = (transport) => transport }: { form?: PackumentForm; check?: Check; wrap?: (transport: Transport) => Transport } = {}): Setting {
+export function setUp({
+  form,
+  check,
+  wrap = (transport) => transport,
+}: {
+  form?: PackumentForm;
+  check?: Check;
+  wrap?: (transport: Transport) => Transport;
+} = {}): Setting {
   const requests: TransportRequest[] = [];
   const clock = { time: 1_750_000_000_000, now: () => clock.time };
   const storage = new FrailDriver();
@@ -61,8 +75,15 @@ export function setUp({ form, check, wrap = (transport) => transport }: { form?:
     if (next instanceof Error) throw next;
     return next;
   });
-  const client = new PackumentClient({ env: { registry: REGISTRY, transport, clock, storage }, ...(form ? { form } : {}), ...(check ? { check } : {}) });
-  return { client, storage, clock, requests, say: (...next) => void (answers = next) };
+  const client = new PackumentClient({
+    env: { registry: REGISTRY, transport, clock, storage },
+    ...(form ? { form } : {}),
+    ...(check ? { check } : {}),
+  });
+  const say: Setting['say'] = (...next) => {
+    answers = next;
+  };
+  return { client, storage, clock, requests, say };
 }
 
 export async function codeOf(work: () => unknown): Promise<string | undefined> {

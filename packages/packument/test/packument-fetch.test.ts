@@ -1,8 +1,18 @@
 import { createAbbreviatedKey, createPackumentKey } from '@_all_docs/cache';
 import { HttpError, withRetry } from '@_all_docs/http';
-import { describe, expect, it } from 'vitest';
 import { gunzipSync } from 'node:zlib';
-import { blockPage, codeOf, documentOf, gzipped, identity, notFound, notModified, REGISTRY, setUp } from './_registry.ts';
+import { describe, expect, it } from 'vitest';
+import {
+  blockPage,
+  codeOf,
+  documentOf,
+  gzipped,
+  identity,
+  notFound,
+  notModified,
+  REGISTRY,
+  setUp,
+} from './_registry.ts';
 
 const v1 = documentOf('a', { n: 1 });
 const v2 = documentOf('a', { n: 2 });
@@ -25,7 +35,14 @@ describe('what is stored', () => {
     expect(result).toMatchObject({ outcome: 'stored', bytes: response.body.length });
     const entry = await storage.read(createPackumentKey('a', REGISTRY));
     expect(entry?.body).toEqual(response.body);
-    expect(entry?.metadata).toMatchObject({ encoding: 'gzip', size: response.body.length, etag: 'W/"x"', lastModified: 'then', rev: '3-abc', storedAt: clock.time });
+    expect(entry?.metadata).toMatchObject({
+      encoding: 'gzip',
+      size: response.body.length,
+      etag: 'W/"x"',
+      lastModified: 'then',
+      rev: '3-abc',
+      storedAt: clock.time,
+    });
   });
 
   it('is packed once when it came plain', async () => {
@@ -49,7 +66,7 @@ describe('what is stored', () => {
 });
 
 describe('the request', () => {
-  it('goes to the name\'s path below the registry, in the form that is kept', async () => {
+  it("goes to the name's path below the registry, in the form that is kept", async () => {
     const { client, requests, say } = setUp();
     say(gzipped(documentOf('@explodingcabbage/..')));
     await client.fetch('@explodingcabbage/..');
@@ -99,7 +116,7 @@ describe('304', () => {
 });
 
 describe('absent', () => {
-  it.each([404, 410, 451])('%d is the origin\'s own word, and keeps what is stored', async (status) => {
+  it.each([404, 410, 451])("%d is the origin's own word, and keeps what is stored", async (status) => {
     const { client, held, say } = await stored();
     say(notFound(status));
     expect(await client.fetch('a')).toEqual({ outcome: 'absent', bytes: 0, status });
@@ -115,7 +132,9 @@ describe('absent', () => {
 
   it('nor does it below the retry that every environment has', async () => {
     const clock = { now: () => 0, sleep: async () => undefined };
-    const { client, requests, say } = setUp({ wrap: (transport) => withRetry(transport, { clock, random: () => 0, attempts: 3 }) });
+    const { client, requests, say } = setUp({
+      wrap: (transport) => withRetry(transport, { clock, random: () => 0, attempts: 3 }),
+    });
     say(blockPage(404));
     expect(await codeOf(() => client.fetch('a'))).toBe('ERR_BLOCKED');
     expect(requests).toHaveLength(3);

@@ -1,7 +1,17 @@
 import { CacheError, createPackumentKey } from '@_all_docs/cache';
 import { HttpError, type HttpErrorCode } from '@_all_docs/http';
 import { describe, expect, it } from 'vitest';
-import { blockPage, codeOf, documentOf, gzipped, identity, notFound, notModified, REGISTRY, setUp } from './_registry.ts';
+import {
+  blockPage,
+  codeOf,
+  documentOf,
+  gzipped,
+  identity,
+  notFound,
+  notModified,
+  REGISTRY,
+  setUp,
+} from './_registry.ts';
 
 const HOUR = 3_600_000;
 
@@ -16,7 +26,11 @@ async function aged() {
 
 describe('request', () => {
   it.each([
-    ['/express', 'express'], ['express', 'express'], ['@scope/name', '@scope/name'], ['/@scope/name', '@scope/name'], ['/@scope%2Fname', '@scope/name'],
+    ['/express', 'express'],
+    ['express', 'express'],
+    ['@scope/name', '@scope/name'],
+    ['/@scope/name', '@scope/name'],
+    ['/@scope%2Fname', '@scope/name'],
   ])('takes %s', async (path, name) => {
     const { client, requests, say } = setUp();
     say(gzipped(documentOf(name)));
@@ -70,7 +84,14 @@ describe('request', () => {
 });
 
 describe('no answer from the origin', () => {
-  it.each(['ERR_FETCH_FAILED', 'ERR_TIMEOUT', 'ERR_BLOCKED', 'ERR_RATE_LIMITED', 'ERR_ORIGIN_DOWN', 'ERR_BUDGET_EXHAUSTED'] as HttpErrorCode[])('%s: a stale answer that says it is stale', async (code) => {
+  it.each([
+    'ERR_FETCH_FAILED',
+    'ERR_TIMEOUT',
+    'ERR_BLOCKED',
+    'ERR_RATE_LIMITED',
+    'ERR_ORIGIN_DOWN',
+    'ERR_BUDGET_EXHAUSTED',
+  ] as HttpErrorCode[])('%s: a stale answer that says it is stale', async (code) => {
     const { client, say } = await aged();
     say(new HttpError(code, 'no'));
     const response = await client.request('a');
@@ -82,8 +103,11 @@ describe('no answer from the origin', () => {
   });
 
   it.each([
-    ['a damaged document', () => identity('{"_id":"a"')], ['another package', () => gzipped(documentOf('b'))],
-    ['a block page under 200', () => blockPage(200)], ['a block page under 404', () => blockPage(404)], ['a 500', () => identity('{}', 500)],
+    ['a damaged document', () => identity('{"_id":"a"')],
+    ['another package', () => gzipped(documentOf('b'))],
+    ['a block page under 200', () => blockPage(200)],
+    ['a block page under 404', () => blockPage(404)],
+    ['a 500', () => identity('{}', 500)],
   ])('%s: the same', async (_, response) => {
     const { client, say } = await aged();
     say(response());
@@ -107,7 +131,7 @@ describe('no answer from the origin', () => {
 });
 
 describe('a stored document that is damaged', () => {
-  it('by the driver\'s own word is fetched again, without a condition', async () => {
+  it("by the driver's own word is fetched again, without a condition", async () => {
     const { client, storage, requests, say } = await aged();
     storage.trouble = () => new CacheError('ERR_CORRUPT', 'digest does not match');
     say(gzipped(documentOf('a', { n: 2 })));
@@ -119,7 +143,10 @@ describe('a stored document that is damaged', () => {
     const { client, storage, clock, requests, say } = await aged();
     const key = createPackumentKey('a', REGISTRY);
     const entry = await storage.read(key);
-    await storage.write(key, { body: entry?.body.slice(0, -5) as Uint8Array, metadata: { storedAt: clock.time, encoding: 'gzip', size: 0, etag: '"1"' } });
+    await storage.write(key, {
+      body: entry?.body.slice(0, -5) as Uint8Array,
+      metadata: { storedAt: clock.time, encoding: 'gzip', size: 0, etag: '"1"' },
+    });
     say(gzipped(documentOf('a', { n: 2 })));
     expect((await client.request('a')).json()).toMatchObject({ n: 2 });
     expect(requests[0]?.headers).not.toHaveProperty('if-none-match');

@@ -22,14 +22,14 @@ export interface Dropped {
   overlap: number;
   outside: number;
   repeated: number;
-  /** Ids that are no package: null, or a design document. */
+  /** Ids that are no package: null, text that UTF-8 cannot carry, or a design document. */
   foreign: number;
 }
 
 export interface TakenPage {
   rows: AllDocsRow[];
   dropped: Dropped;
-  /** A row at or past the range's end was seen: nothing more can come. */
+  /** The row at the range's own end was seen: nothing more can come. */
   passedEnd: boolean;
 }
 
@@ -64,13 +64,15 @@ export function takeRows(page: AllDocsPage, range: KeyRange, after: string | und
   let passedEnd = false;
   for (const row of page.rows) {
     const id = row?.id;
-    if (typeof id !== 'string' || id === '' || id.startsWith('_design/')) {
+    if (typeof id !== 'string' || id === '' || !id.isWellFormed() || id.startsWith('_design/')) {
       dropped.foreign += 1;
     } else if (id === range.endKey) {
       passedEnd = true;
       dropped.overlap += 1;
     } else if (!inRange(id, range)) {
       dropped.outside += 1;
+    } else if (passedEnd) {
+      throw outOfOrder(id, range.endKey);
     } else if (last === undefined || compareBytes(last, id) < 0) {
       rows.push(row);
       last = id;
@@ -78,13 +80,17 @@ export function takeRows(page: AllDocsPage, range: KeyRange, after: string | und
       if (rows.length === 0) dropped.overlap += 1;
       else dropped.repeated += 1;
     } else {
-      throw new PartitionError(
-        'ERR_BAD_PAGE',
-        `the origin's rows are out of order: ${JSON.stringify(id)} after ${JSON.stringify(last)}`,
-      );
+      throw outOfOrder(id, last);
     }
   }
   return { rows, dropped, passedEnd };
+}
+
+function outOfOrder(id: string, before: string | null): PartitionError {
+  return new PartitionError(
+    'ERR_BAD_PAGE',
+    `the origin's rows are out of order: ${JSON.stringify(id)} after ${JSON.stringify(before)}`,
+  );
 }
 
 /** The shortest text `s` with `before < s <= from`: a boundary that separates two names and stays short. */

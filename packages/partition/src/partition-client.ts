@@ -1,4 +1,5 @@
 import {
+  CacheError,
   createPartitionKey,
   createStorageDriver,
   type EntryMetadata,
@@ -121,10 +122,16 @@ export class PartitionClient extends BaseHTTPClient {
 
   async #stored(range: KeyRange, maxAgeMs: number): Promise<RegistryResponse | undefined> {
     const storage = await this.#driver();
-    const entry = await storage.read(createPartitionKey(range.startKey, range.endKey, this.#env.origin));
-    if (!entry || this.#env.clock.now() - entry.metadata.storedAt > maxAgeMs) return undefined;
-    const body = await this.codec.decode(entry.body, entry.metadata.encoding);
-    return new RegistryResponse(200, { 'content-type': 'application/json' }, body);
+    try {
+      const entry = await storage.read(createPartitionKey(range.startKey, range.endKey, this.#env.origin));
+      if (!entry || this.#env.clock.now() - entry.metadata.storedAt > maxAgeMs) return undefined;
+      const body = await this.codec.decode(entry.body, entry.metadata.encoding);
+      return new RegistryResponse(200, { 'content-type': 'application/json' }, body);
+    } catch (error) {
+      // A damaged answer is as good as none: it is asked for again.
+      if (isDamaged(error)) return undefined;
+      throw error;
+    }
   }
 
   /** One page that can be trusted; a damaged one is asked for again. */
@@ -166,6 +173,13 @@ function pagePath(startKey: string | null, endKey: string | null): string {
   const start = startKey === null ? '' : `startkey=${encodeURIComponent(JSON.stringify(startKey))}&`;
   const end = endKey === null ? '' : `endkey=${encodeURIComponent(JSON.stringify(endKey))}&`;
   return `/_all_docs?${start}${end}limit=${PAGE_LIMIT}`;
+}
+
+function isDamaged(error: unknown): boolean {
+  return (
+    (error instanceof CacheError && error.code === 'ERR_CORRUPT') ||
+    (error instanceof HttpError && error.code === 'ERR_ENCODING')
+  );
 }
 
 function isDamage(error: unknown): boolean {

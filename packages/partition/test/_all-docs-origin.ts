@@ -14,7 +14,12 @@ export const idsOf = (rows: readonly AllDocsRow[]): string[] => rows.map(({ id }
 
 export function answer(body: string | object, status = 200): TransportResponse {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return { status, headers: { 'content-type': 'application/json' }, body: new TextEncoder().encode(text), encoding: 'identity' };
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: new TextEncoder().encode(text),
+    encoding: 'identity',
+  };
 }
 
 /** What a request asks for: keys are JSON inside the percent-encoding. */
@@ -30,7 +35,8 @@ export class AllDocsOrigin {
   readonly requests: TransportRequest[] = [];
   readonly transport: Transport;
   /** Changes a page before it is sent; the number of the request begins with 1. */
-  tamper: (rows: AllDocsRow[], question: Question, request: number) => AllDocsRow[] | TransportResponse = (rows) => rows;
+  tamper: (rows: AllDocsRow[], question: Question, request: number) => AllDocsRow[] | TransportResponse = (rows) =>
+    rows;
 
   constructor(names: Iterable<string>, cap: number | (() => number) = 10_000) {
     this.rows = [...new Set(names)].sort(compareBytes).map((name) => row(name));
@@ -39,7 +45,9 @@ export class AllDocsOrigin {
       const question = questionOf(request);
       const first = question.startKey === null ? 0 : this.#lowerBound(question.startKey);
       const most = Math.min(question.limit, typeof cap === 'number' ? cap : cap());
-      const page = this.rows.slice(first, first + most).filter(({ id }) => question.endKey === null || compareBytes(id, question.endKey) <= 0);
+      const page = this.rows
+        .slice(first, first + most)
+        .filter(({ id }) => question.endKey === null || compareBytes(id, question.endKey) <= 0);
       const sent = this.tamper(page, question, this.requests.length);
       if (!Array.isArray(sent)) return sent;
       const plain = answer({ total_rows: this.rows.length, offset: first, rows: sent });

@@ -7,7 +7,7 @@ const WHOLE: KeyRange = { startKey: null, endKey: null };
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 describe('rows out of place are dropped and counted', () => {
-  it('the seam and the row at the range\'s own end are overlap', async () => {
+  it("the seam and the row at the range's own end are overlap", async () => {
     const origin = new AllDocsOrigin(NAMES, 2);
     const listing = await clientOf(origin).client.list({ startKey: 'b', endKey: 'e' });
     expect(idsOf(listing.rows)).toEqual(['b', 'c', 'd']);
@@ -17,7 +17,16 @@ describe('rows out of place are dropped and counted', () => {
 
   it('rows outside the range, repeated rows, design documents and null ids', async () => {
     const origin = new AllDocsOrigin(NAMES);
-    origin.tamper = (rows) => [row('a'), ...rows, ...rows.slice(-1), row('z'), row('_design/app'), { id: null } as never, null as never, row('')];
+    origin.tamper = (rows) => [
+      row('a'),
+      ...rows,
+      ...rows.slice(-1),
+      row('z'),
+      row('_design/app'),
+      { id: null } as never,
+      null as never,
+      row(''),
+    ];
     const listing = await clientOf(origin).client.list({ startKey: 'b', endKey: 'e' });
     expect(idsOf(listing.rows)).toEqual(['b', 'c', 'd']);
     expect(listing.dropped).toMatchObject({ outside: 2, foreign: 4 });
@@ -45,7 +54,10 @@ describe('rows out of place are dropped and counted', () => {
 describe('pages that cannot be trusted', () => {
   it.each([
     ['out of order', (rows: ReturnType<typeof row>[]) => rows.toReversed()],
-    ['two rows swapped', ([first, second, ...rest]: ReturnType<typeof row>[]) => [second, first, ...rest] as ReturnType<typeof row>[]],
+    [
+      'two rows swapped',
+      ([first, second, ...rest]: ReturnType<typeof row>[]) => [second, first, ...rest] as ReturnType<typeof row>[],
+    ],
     ['the row at the end first', (rows: ReturnType<typeof row>[]) => [...rows.slice(-1), ...rows.slice(0, -1)]],
     ['cut JSON', () => answer('{"total_rows":6,"rows":[{"id":"a"')],
     ['an empty body', () => answer('')],
@@ -79,7 +91,11 @@ describe('pages that cannot be trusted', () => {
     const origin = new AllDocsOrigin(NAMES);
     origin.tamper = () => answer({ error: 'bad_request' }, status);
     const { client } = clientOf(origin);
-    await expect(client.list(WHOLE)).rejects.toMatchObject({ code: 'ERR_NOT_REGISTRY', status, message: expect.stringContaining('bad_request') });
+    await expect(client.list(WHOLE)).rejects.toMatchObject({
+      code: 'ERR_NOT_REGISTRY',
+      status,
+      message: expect.stringContaining('bad_request'),
+    });
     expect(origin.requests).toHaveLength(1);
   });
 });
@@ -88,18 +104,23 @@ describe('an origin that ignores the range', () => {
   /** Answers every question as if it were another one. */
   function deaf(change: (range: KeyRange) => KeyRange, cap: number): { transport: Transport } {
     const { transport } = new AllDocsOrigin(NAMES, cap);
-    const part = (label: string, key: string | null) => (key === null ? '' : `${label}=${encodeURIComponent(JSON.stringify(key))}&`);
+    const part = (label: string, key: string | null) =>
+      key === null ? '' : `${label}=${encodeURIComponent(JSON.stringify(key))}&`;
     return {
       transport: (request) => {
         const { startKey, endKey } = change(questionOf(request));
-        return transport({ url: `${ORIGIN}/_all_docs?${part('startkey', startKey)}${part('endkey', endKey)}limit=10000` });
+        return transport({
+          url: `${ORIGIN}/_all_docs?${part('startkey', startKey)}${part('endkey', endKey)}limit=10000`,
+        });
       },
     };
   }
 
   it.each([
-    ['in the middle', { startKey: 'c', endKey: 'e' }], ['at the end', { startKey: 'd', endKey: null }],
-    ['where there is nothing', { startKey: 'x', endKey: 'z' }], ['from the second page on', WHOLE],
+    ['in the middle', { startKey: 'c', endKey: 'e' }],
+    ['at the end', { startKey: 'd', endKey: null }],
+    ['where there is nothing', { startKey: 'x', endKey: 'z' }],
+    ['from the second page on', WHOLE],
   ])('startkey, %s: ERR_BAD_PAGE and not "complete"', async (_, range) => {
     const origin = deaf(({ endKey }) => ({ startKey: null, endKey }), 3);
     expect(await codeOf(() => clientOf(origin).client.request(range))).toBe('ERR_BAD_PAGE');
@@ -108,7 +129,12 @@ describe('an origin that ignores the range', () => {
   it('endkey: what lies in the range is whole, or it is an error', async () => {
     for (const cap of [2, 3, 10]) {
       const origin = deaf(({ startKey }) => ({ startKey, endKey: null }), cap);
-      const outcome = await clientOf(origin).client.request({ startKey: 'b', endKey: 'e' }).then((result) => idsOf(result.json().rows), (error) => error.code);
+      const outcome = await clientOf(origin)
+        .client.request({ startKey: 'b', endKey: 'e' })
+        .then(
+          (result) => idsOf(result.json().rows),
+          (error) => error.code,
+        );
       expect([['b', 'c', 'd'], 'ERR_BAD_PAGE']).toContainEqual(outcome);
     }
   });

@@ -1,8 +1,17 @@
 import { compareBytes } from '@_all_docs/cache';
-import { type AllDocsRow, type CoveredPartition, inRange, type KeyRange, Partition, proveCoverage } from '@_all_docs/partition';
+import {
+  type AllDocsRow,
+  type CoveredPartition,
+  inRange,
+  type KeyRange,
+  Partition,
+  proveCoverage,
+} from '@_all_docs/partition';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { row } from './_all-docs-origin.ts';
+
+fc.configureGlobal({ seed: 20250601 });
 
 const WHOLE: KeyRange = { startKey: null, endKey: null };
 const NAMES = ['a', 'aa', 'b', 'ba', 'c', '\uff5e', '\u{1f600}'];
@@ -11,7 +20,10 @@ type Held = Map<string, AllDocsRow[]>;
 const label = ({ startKey, endKey }: KeyRange) => JSON.stringify([startKey, endKey]);
 
 /** A pass that is right: every partition with its rows. */
-function pass(pivots: readonly string[] = ['b', 'c'], names: readonly string[] = NAMES): { partitions: CoveredPartition[]; held: Held } {
+function pass(
+  pivots: readonly string[] = ['b', 'c'],
+  names: readonly string[] = NAMES,
+): { partitions: CoveredPartition[]; held: Held } {
   const held: Held = new Map();
   const partitions = Partition.fromPivots(pivots).map((partition) => {
     const { startKey, endKey } = partition;
@@ -22,7 +34,11 @@ function pass(pivots: readonly string[] = ['b', 'c'], names: readonly string[] =
   return { partitions, held };
 }
 
-function prove({ partitions, held }: ReturnType<typeof pass>, whole = WHOLE, total?: { before: number; after: number; moved: number }) {
+function prove(
+  { partitions, held }: ReturnType<typeof pass>,
+  whole = WHOLE,
+  total?: { before: number; after: number; moved: number },
+) {
   return proveCoverage(partitions, async (range) => held.get(label(range)), whole, total);
 }
 
@@ -35,7 +51,11 @@ async function kinds(...args: Parameters<typeof prove>): Promise<string[]> {
 describe('a right pass', () => {
   it('holds, and says what it looked at', async () => {
     expect(await prove(pass(), WHOLE, { before: 7, after: 7, moved: 0 })).toEqual({
-      holds: true, partitions: 3, rows: 7, problems: [], total: { before: 7, after: 7, moved: 0, agrees: true },
+      holds: true,
+      partitions: 3,
+      rows: 7,
+      problems: [],
+      total: { before: 7, after: 7, moved: 0, agrees: true },
     });
   });
 
@@ -58,7 +78,13 @@ describe('a right pass', () => {
   });
 
   it('allows as many rows more or less as the origin moved', async () => {
-    for (const [before, after, moved] of [[9, 9, 2], [5, 5, 2], [8, 10, 1], [4, 6, 1], [6, 8, 0]] as const) {
+    for (const [before, after, moved] of [
+      [9, 9, 2],
+      [5, 5, 2],
+      [8, 10, 1],
+      [4, 6, 1],
+      [6, 8, 0],
+    ] as const) {
       expect(await kinds(pass(), WHOLE, { before, after, moved })).toEqual([]);
     }
   });
@@ -77,7 +103,12 @@ describe('what is wrong is found:', () => {
 
   it('a gap in a part of the names', async () => {
     const { partitions, held } = pass(['a', 'b', 'c']);
-    for (const whole of [{ startKey: '-', endKey: 'c' }, { startKey: 'a', endKey: 'd' }, { startKey: 'a', endKey: null }, { startKey: null, endKey: 'c' }]) {
+    for (const whole of [
+      { startKey: '-', endKey: 'c' },
+      { startKey: 'a', endKey: 'd' },
+      { startKey: 'a', endKey: null },
+      { startKey: null, endKey: 'c' },
+    ]) {
       expect(await kinds({ partitions: partitions.slice(1, 3), held }, whole)).toEqual(['gap']);
     }
   });
@@ -88,8 +119,13 @@ describe('what is wrong is found:', () => {
     expect(await kinds({ ...made, partitions: [...made.partitions, second] })).toContain('overlap');
     expect(await kinds({ ...made, partitions: [...made.partitions, first] })).toContain('overlap');
     const wide = { startKey: 'aa', endKey: 'c', rows: 3 };
-    made.held.set(label(wide), ['aa', 'b', 'ba'].map((name) => row(name)));
-    expect(await kinds({ ...made, partitions: [first, wide, made.partitions[2] as CoveredPartition] })).toEqual(['overlap']);
+    made.held.set(
+      label(wide),
+      ['aa', 'b', 'ba'].map((name) => row(name)),
+    );
+    expect(await kinds({ ...made, partitions: [first, wide, made.partitions[2] as CoveredPartition] })).toEqual([
+      'overlap',
+    ]);
   });
 
   it('a partition that is not held', async () => {
@@ -99,9 +135,15 @@ describe('what is wrong is found:', () => {
   });
 
   it('rows out of order, or twice', async () => {
-    for (const ids of [['aa', 'a'], ['a', 'a']]) {
+    for (const ids of [
+      ['aa', 'a'],
+      ['a', 'a'],
+    ]) {
       const made = pass();
-      made.held.set(label({ startKey: null, endKey: 'b' }), ids.map((name) => row(name)));
+      made.held.set(
+        label({ startKey: null, endKey: 'b' }),
+        ids.map((name) => row(name)),
+      );
       expect(await kinds(made)).toEqual(['order']);
     }
     const made = pass(['d'], NAMES);
@@ -130,7 +172,13 @@ describe('what is wrong is found:', () => {
   });
 
   it('a total that movement does not explain', async () => {
-    for (const [before, after, moved] of [[8, 8, 0], [6, 6, 0], [10, 10, 2], [4, 4, 2], [8, 12, 0]] as const) {
+    for (const [before, after, moved] of [
+      [8, 8, 0],
+      [6, 6, 0],
+      [10, 10, 2],
+      [4, 4, 2],
+      [8, 12, 0],
+    ] as const) {
       expect(await kinds(pass(), WHOLE, { before, after, moved })).toEqual(['total']);
     }
     expect((await prove(pass(), WHOLE, { before: 8, after: 8, moved: 0 })).total?.agrees).toBe(false);
@@ -138,14 +186,20 @@ describe('what is wrong is found:', () => {
 
   it('and any single name lost from any partition, by count or by total', async () => {
     for (const [i, name] of NAMES.entries()) {
-      const made = pass(['b', 'c'], NAMES.filter((_, at) => at !== i));
+      const made = pass(
+        ['b', 'c'],
+        NAMES.filter((_, at) => at !== i),
+      );
       expect([name, await kinds(made, WHOLE, { before: 7, after: 7, moved: 0 })]).toEqual([name, ['total']]);
     }
   });
 
   it('a thousand mistakes make a short list, with the last word still there', async () => {
     const made = pass(['b'], []);
-    made.held.set(label({ startKey: 'b', endKey: null }), Array.from({ length: 5_000 }, () => row('a')));
+    made.held.set(
+      label({ startKey: 'b', endKey: null }),
+      Array.from({ length: 5_000 }, () => row('a')),
+    );
     const report = await prove(made, WHOLE, { before: 0, after: 0, moved: 0 });
     expect(report.problems.length).toBeLessThanOrEqual(101);
     expect(report.problems.at(-1)?.kind).toBe('total');

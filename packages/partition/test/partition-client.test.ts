@@ -1,10 +1,16 @@
-import { compareBytes, createPartitionKey, MemoryStorageDriver } from '@_all_docs/cache';
+import { compareBytes } from '@_all_docs/cache';
 import { inRange, type KeyRange, PAGE_LIMIT, Partition } from '@_all_docs/partition';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AllDocsOrigin, answer, clientOf, codeOf, idsOf, ORIGIN } from './_all-docs-origin.ts';
 
-const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '@', '/', '"', '\\', '&', '=', '+', '%', ' ', 'é', '\uff5e', '\u{1f600}'), minLength: 1, maxLength: 5 });
+fc.configureGlobal({ seed: 20250601 });
+
+const name = fc.string({
+  unit: fc.constantFrom('a', 'b', '-', '@', '/', '"', '\\', '&', '=', '+', '%', ' ', 'é', '\uff5e', '\u{1f600}'),
+  minLength: 1,
+  maxLength: 5,
+});
 const end = fc.option(name, { nil: null });
 const WHOLE: KeyRange = { startKey: null, endKey: null };
 
@@ -19,66 +25,98 @@ function manyNames(count: number): string[] {
 }
 
 describe('request', () => {
-  it('returns each name of the range once, whatever the origin\'s page size', async () => {
+  it("returns each name of the range once, whatever the origin's page size", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(name, { maxLength: 60 }), end, end, fc.integer({ min: 2, max: 20 }), async (names, a, b, cap) => {
-        fc.pre(a === null || b === null || a !== b);
-        const [startKey, endKey] = a !== null && b !== null && compareBytes(a, b) > 0 ? [b, a] : [a, b];
-        const { client } = clientOf(new AllDocsOrigin(names, cap));
-        const result = await client.request({ startKey, endKey });
-        expect(result.statusCode).toBe(200);
-        expect(idsOf(result.json().rows)).toEqual(expected(names, { startKey, endKey }));
-        expect(result.json().total_rows).toBe(new Set(names).size);
-        expect(result.json().offset).toBe(0);
-      }),
+      fc.asyncProperty(
+        fc.array(name, { maxLength: 60 }),
+        end,
+        end,
+        fc.integer({ min: 2, max: 20 }),
+        async (names, a, b, cap) => {
+          fc.pre(a === null || b === null || a !== b);
+          const [startKey, endKey] = a !== null && b !== null && compareBytes(a, b) > 0 ? [b, a] : [a, b];
+          const { client } = clientOf(new AllDocsOrigin(names, cap));
+          const result = await client.request({ startKey, endKey });
+          expect(result.statusCode).toBe(200);
+          expect(idsOf(result.json().rows)).toEqual(expected(names, { startKey, endKey }));
+          expect(result.json().total_rows).toBe(new Set(names).size);
+          expect(result.json().offset).toBe(0);
+        },
+      ),
       { numRuns: 200 },
     );
   });
 
   it('does so with pages of changing size too', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(name, { maxLength: 60 }), fc.infiniteStream(fc.integer({ min: 2, max: 9 })), async (names, caps) => {
-        const { client } = clientOf(new AllDocsOrigin(names, () => caps.next().value as number));
-        expect(idsOf((await client.request(WHOLE)).json().rows)).toEqual(expected(names, WHOLE));
-      }),
+      fc.asyncProperty(
+        fc.array(name, { maxLength: 60 }),
+        fc.infiniteStream(fc.integer({ min: 2, max: 9 })),
+        async (names, caps) => {
+          const { client } = clientOf(new AllDocsOrigin(names, () => caps.next().value as number));
+          expect(idsOf((await client.request(WHOLE)).json().rows)).toEqual(expected(names, WHOLE));
+        },
+      ),
     );
   });
 
   it('and across all partitions of any pivots', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(name, { maxLength: 40 }), fc.uniqueArray(name, { maxLength: 8 }), fc.integer({ min: 2, max: 9 }), async (names, pivots, cap) => {
-        const { client } = clientOf(new AllDocsOrigin(names, cap));
-        const ids: string[] = [];
-        for (const partition of Partition.fromPivots(pivots.sort(compareBytes))) ids.push(...idsOf((await client.request(partition)).json().rows));
-        expect(ids).toEqual(expected(names, WHOLE));
-      }),
+      fc.asyncProperty(
+        fc.array(name, { maxLength: 40 }),
+        fc.uniqueArray(name, { maxLength: 8 }),
+        fc.integer({ min: 2, max: 9 }),
+        async (names, pivots, cap) => {
+          const { client } = clientOf(new AllDocsOrigin(names, cap));
+          const ids: string[] = [];
+          for (const partition of Partition.fromPivots(pivots.sort(compareBytes)))
+            ids.push(...idsOf((await client.request(partition)).json().rows));
+          expect(ids).toEqual(expected(names, WHOLE));
+        },
+      ),
     );
   });
 
-  it.each([10_000, 7_001, 9_999])('cuts where a page is full, and loses nothing: 25,000 names in pages of %d', async (cap) => {
-    const names = manyNames(25_000);
-    const origin = new AllDocsOrigin(names, cap);
-    const { client } = clientOf(origin);
-    expect(idsOf((await client.request(WHOLE)).json().rows)).toEqual(expected(names, WHOLE));
-    expect(origin.questions.every(({ limit }) => limit === PAGE_LIMIT)).toBe(true);
-    expect(origin.requests.length).toBeLessThan(12);
-  });
+  it.each([10_000, 7_001, 9_999])(
+    'cuts where a page is full, and loses nothing: 25,000 names in pages of %d',
+    async (cap) => {
+      const names = manyNames(25_000);
+      const origin = new AllDocsOrigin(names, cap);
+      const { client } = clientOf(origin);
+      expect(idsOf((await client.request(WHOLE)).json().rows)).toEqual(expected(names, WHOLE));
+      expect(origin.questions.every(({ limit }) => limit === PAGE_LIMIT)).toBe(true);
+      expect(origin.requests.length).toBeLessThan(12);
+    },
+  );
 
-  it.each([9_999, 10_000, 10_001, 20_000])('is right when the last page is full to the brim: %d names', async (count) => {
-    const names = Array.from({ length: count }, (_, i) => `n${String(i).padStart(6, '0')}`);
-    const { client } = clientOf(new AllDocsOrigin(names));
-    expect((await client.request(WHOLE)).json().rows).toHaveLength(count);
-    const ended = clientOf(new AllDocsOrigin([...names, 'o']));
-    expect((await ended.client.request({ startKey: 'n', endKey: 'o' })).json().rows).toHaveLength(count);
-  });
+  it.each([9_999, 10_000, 10_001, 20_000])(
+    'is right when the last page is full to the brim: %d names',
+    async (count) => {
+      const names = Array.from({ length: count }, (_, i) => `n${String(i).padStart(6, '0')}`);
+      const { client } = clientOf(new AllDocsOrigin(names));
+      expect((await client.request(WHOLE)).json().rows).toHaveLength(count);
+      const ended = clientOf(new AllDocsOrigin([...names, 'o']));
+      expect((await ended.client.request({ startKey: 'n', endKey: 'o' })).json().rows).toHaveLength(count);
+    },
+  );
 
   it('takes a range as the snippet writes it, and open ends that are left out', async () => {
     const { client } = clientOf(new AllDocsOrigin(['a', 'express', 'express-session', 'express-z', 'z']));
-    expect(idsOf((await client.request({ startKey: 'express', endKey: 'express-z' })).json().rows)).toEqual(['express', 'express-session']);
-    expect(idsOf((await client.request({ startKey: 'express-z' } as KeyRange)).json().rows)).toEqual(['express-z', 'z']);
+    expect(idsOf((await client.request({ startKey: 'express', endKey: 'express-z' })).json().rows)).toEqual([
+      'express',
+      'express-session',
+    ]);
+    expect(idsOf((await client.request({ startKey: 'express-z' } as KeyRange)).json().rows)).toEqual([
+      'express-z',
+      'z',
+    ]);
   });
 
-  it.each([['a', 'a'], ['b', 'a'], ['', 'a']])('refuses [%j, %j) before it asks', async (startKey, endKey) => {
+  it.each([
+    ['a', 'a'],
+    ['b', 'a'],
+    ['', 'a'],
+  ])('refuses [%j, %j) before it asks', async (startKey, endKey) => {
     const origin = new AllDocsOrigin(['a']);
     expect(await codeOf(() => clientOf(origin).client.request({ startKey, endKey }))).toBe('ERR_BAD_RANGE');
     expect(origin.requests).toEqual([]);
@@ -122,56 +160,7 @@ describe('list', () => {
     const second = await client.list({ startKey: first.rest as string, endKey: null });
     expect(second.rest).toBeUndefined();
     expect(idsOf([...first.rows, ...second.rows])).toEqual(expected(names, WHOLE));
-    expect((first.rest as string).length).toBeLessThanOrEqual((second.rows[0]?.id as string).length);
+    expect((first.rest as string).length).toBeLessThanOrEqual(idsOf(second.rows)[0]?.length ?? 0);
     expect(first.totalRows).toBe(new Set(names).size);
-  });
-});
-
-describe('the cache', () => {
-  it('answers while it is young, and no longer', async () => {
-    const origin = new AllDocsOrigin(['a', 'b']);
-    const { client, clock } = clientOf(origin);
-    const range = { startKey: 'a', endKey: 'c' };
-    await client.request(range);
-    const asked = origin.requests.length;
-    clock.time += 300_000;
-    expect(idsOf((await client.request(range)).json().rows)).toEqual(['a', 'b']);
-    expect(origin.requests).toHaveLength(asked);
-    await client.request(range, { maxAgeMs: 1_000 });
-    expect(origin.requests.length).toBeGreaterThan(asked);
-    const again = origin.requests.length;
-    await client.request(range, { refresh: true });
-    expect(origin.requests.length).toBeGreaterThan(again);
-  });
-
-  it('holds the rows under the range\'s key, compressed', async () => {
-    const { client, storage, clock } = clientOf(new AllDocsOrigin(['a', 'b']));
-    const range = { startKey: 'a', endKey: null };
-    expect(await client.held(range)).toBeUndefined();
-    await client.request(range);
-    expect(await storage.head(createPartitionKey('a', null, ORIGIN))).toMatchObject({ encoding: 'gzip', storedAt: clock.time });
-    expect((await storage.get(createPartitionKey('a', null, ORIGIN))).rows).toHaveLength(2);
-    clock.time += 1e12;
-    expect(idsOf((await client.held(range)) ?? [])).toEqual(['a', 'b']);
-    expect(await client.held({ startKey: 'a', endKey: 'b' })).toBeUndefined();
-  });
-
-  it('keeps nothing of a listing that failed', async () => {
-    const origin = new AllDocsOrigin(['a', 'b', 'c', 'd'], 2);
-    origin.tamper = (rows, _, request) => (request > 1 ? answer('', 200) : rows);
-    const { client, storage } = clientOf(origin);
-    expect(await codeOf(() => client.request(WHOLE))).toBe('ERR_BAD_PAGE');
-    for await (const key of storage.list()) expect.unreachable(key);
-  });
-
-  it('that is damaged is asked for again, not in the way', async () => {
-    const origin = new AllDocsOrigin(['a', 'b']);
-    const damaged = new MemoryStorageDriver();
-    const { client } = clientOf(origin, damaged);
-    await client.request(WHOLE);
-    const key = createPartitionKey(null, null, ORIGIN);
-    const entry = await damaged.read(key);
-    await damaged.write(key, { body: (entry?.body as Uint8Array).slice(0, 15), metadata: { ...(entry as NonNullable<typeof entry>).metadata, digest: undefined } });
-    expect(idsOf((await client.request(WHOLE)).json().rows)).toEqual(['a', 'b']);
   });
 });

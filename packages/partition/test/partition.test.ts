@@ -4,11 +4,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from './_all-docs-origin.ts';
 
-const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '@', '/', 'é', '\uff5e', '\u{1f600}'), minLength: 1, maxLength: 4 });
+fc.configureGlobal({ seed: 20250601 });
+
+const name = fc.string({
+  unit: fc.constantFrom('a', 'b', '-', '@', '/', 'é', '\uff5e', '\u{1f600}'),
+  minLength: 1,
+  maxLength: 4,
+});
 const ranges = (partitions: readonly Partition[]) => partitions.map(({ startKey, endKey }) => [startKey, endKey]);
 
 describe('Partition.fromPivots', () => {
-  const abc = [[null, 'a'], ['a', 'b'], ['b', 'c'], ['c', null]];
+  const abc = [
+    [null, 'a'],
+    ['a', 'b'],
+    ['b', 'c'],
+    ['c', null],
+  ];
   it.each([
     [['a', 'b', 'c'], abc],
     [[null, 'a', 'b', 'c', null], abc],
@@ -17,8 +28,25 @@ describe('Partition.fromPivots', () => {
     [[], [[null, null]]],
     [[null], [[null, null]]],
     [[null, null], [[null, null]]],
-    [['\uff5e', '\u{1f600}'], [[null, '\uff5e'], ['\uff5e', '\u{1f600}'], ['\u{1f600}', null]]],
-    [['B', 'a', 'a-b', 'a.b', 'ab'], [[null, 'B'], ['B', 'a'], ['a', 'a-b'], ['a-b', 'a.b'], ['a.b', 'ab'], ['ab', null]]],
+    [
+      ['\uff5e', '\u{1f600}'],
+      [
+        [null, '\uff5e'],
+        ['\uff5e', '\u{1f600}'],
+        ['\u{1f600}', null],
+      ],
+    ],
+    [
+      ['B', 'a', 'a-b', 'a.b', 'ab'],
+      [
+        [null, 'B'],
+        ['B', 'a'],
+        ['a', 'a-b'],
+        ['a-b', 'a.b'],
+        ['a.b', 'ab'],
+        ['ab', null],
+      ],
+    ],
   ])('%j', (pivots, expected) => {
     expect(ranges(Partition.fromPivots(pivots))).toEqual(expected);
   });
@@ -71,7 +99,14 @@ describe('ranges', () => {
   });
 
   it.each([
-    ['a', 'a'], ['b', 'a'], ['\u{1f600}', '\uff5e'], ['', 'a'], ['a', ''], ['\ud800', null], [5, null], [undefined, 'a'],
+    ['a', 'a'],
+    ['b', 'a'],
+    ['\u{1f600}', '\uff5e'],
+    ['', 'a'],
+    ['a', ''],
+    ['\ud800', null],
+    [5, null],
+    [undefined, 'a'],
   ])('[%j, %j) is ERR_BAD_RANGE', async (startKey, endKey) => {
     const range = { startKey, endKey } as { startKey: string; endKey: string };
     expect(await codeOf(() => assertRange(range))).toBe('ERR_BAD_RANGE');

@@ -3,7 +3,13 @@ import { shortestSeparator } from '@_all_docs/partition';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', 'é', '\uff5e', '\u{1f600}', '\u{1f601}'), minLength: 1, maxLength: 6 });
+fc.configureGlobal({ seed: 20250601 });
+
+const name = fc.string({
+  unit: fc.constantFrom('a', 'b', '-', 'é', '\uff5e', '\u{1f600}', '\u{1f601}'),
+  minLength: 1,
+  maxLength: 6,
+});
 
 describe('shortestSeparator', () => {
   it('separates, is a whole-character prefix, and no shorter one would do', () => {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-export function wholeNumber(text: string): number {
+function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('It must be a whole number from 1.');
@@ -8,7 +8,7 @@ export function wholeNumber(text: string): number {
 }
 
 /** Requests a second; `0` means no limit of our own. */
-export function parseRate(text: string): number {
+function parseRate(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0)
     throw new InvalidArgumentError('It must be a number of requests a second, or 0 for no limit.');

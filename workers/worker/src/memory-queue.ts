@@ -28,7 +28,8 @@ export class MemoryQueue implements WorkQueue {
   readonly #takers: (() => void)[] = [];
   readonly #leased = new Map<string, () => void>();
   readonly #dead: WorkItem[] = [];
-  #delayed = 0;
+  /** Ids of items that wait for another try. */
+  readonly #delayed = new Set<string>();
   #leases = 0;
   #closed = false;
 
@@ -40,15 +41,17 @@ export class MemoryQueue implements WorkQueue {
   async enqueue(item: WorkItem): Promise<void> {
     assertWorkItem(item);
     if (this.#closed) throw new WorkerError('ERR_QUEUE_CLOSED', 'the queue is closed');
-    if (!this.#waiting.some(({ id }) => id === item.id)) this.#insert(item);
+    const known = this.#delayed.has(item.id) || this.#waiting.some(({ id }) => id === item.id);
+    if (!known) this.#insert(item);
   }
 
   async lease({ waitMs = 0, signal }: { waitMs?: number; signal?: AbortSignal } = {}): Promise<Lease | undefined> {
     if (this.#waiting.length === 0 && waitMs > 0) await this.#arrival(waitMs, signal);
     if (this.#waiting.length === 0 || this.#closed || signal?.aborted) return undefined;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       // The task is a slot of the pace: it begins when a lease may be given, and ends with ack or fail.
-      this.#pace.add(() => this.#grant(resolve)).catch(reject);
+      // Close clears the pace: then there is no item to give.
+      this.#pace.add(() => this.#grant(resolve)).catch(() => resolve(undefined));
     });
   }
 
@@ -63,15 +66,15 @@ export class MemoryQueue implements WorkQueue {
       this.#dead.push(item);
       return;
     }
-    this.#delayed += 1;
+    this.#delayed.add(item.id);
     void this.#clock.sleep(QUEUE_BACKOFF_MS * 2 ** (item.attempts - 1)).then(() => {
-      this.#delayed -= 1;
+      this.#delayed.delete(item.id);
       if (!this.#closed) this.#insert(item);
     });
   }
 
   async size(): Promise<QueueSize> {
-    return { waiting: this.#waiting.length + this.#delayed, leased: this.#leased.size, dead: this.#dead.length };
+    return { waiting: this.#waiting.length + this.#delayed.size, leased: this.#leased.size, dead: this.#dead.length };
   }
 
   async close(): Promise<void> {

@@ -53,6 +53,7 @@ export class MonthlyBudget implements Budget {
   async #reserve(): Promise<void> {
     let granted = 0;
     this.#month = this.#now();
+    this.#left = 0; // What is left of last month's block counts for that month only.
     await this.#change((used) => {
       granted = Math.min(BLOCK, this.limit - used);
       if (granted > 0) return used + granted;

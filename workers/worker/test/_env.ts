@@ -34,11 +34,18 @@ export async function settle(): Promise<void> {
 
 export function json(value: unknown, status = 200): TransportResponse {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return { status, headers: { 'content-type': 'application/json' }, body: new TextEncoder().encode(text), encoding: 'identity' };
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: new TextEncoder().encode(text),
+    encoding: 'identity',
+  };
 }
 
 /** An environment in memory whose origin and registry answer as told. */
-export function envOf(transport: (request: TransportRequest) => TransportResponse | Promise<TransportResponse>): Env & { storage: MemoryStorageDriver; clock: VirtualClock } {
+export function envOf(
+  transport: (request: TransportRequest) => TransportResponse | Promise<TransportResponse>,
+): Env & { storage: MemoryStorageDriver; clock: VirtualClock } {
   return {
     origin: 'https://replicate.example',
     registry: 'https://registry.example',

@@ -7,7 +7,13 @@ const named = (id: string, priority = 1) => item('packument', { name: id }, { id
 describe('MemoryQueue', () => {
   it('gives the most urgent first, and equals in the order they came', async () => {
     const queue = new MemoryQueue(new VirtualClock());
-    for (const [id, priority] of [['c', 2], ['a', 1], ['d', 2], ['b', 1]] as const) await queue.enqueue(named(id, priority));
+    for (const [id, priority] of [
+      ['c', 2],
+      ['a', 1],
+      ['d', 2],
+      ['b', 1],
+    ] as const)
+      await queue.enqueue(named(id, priority));
     const order = [];
     for (let lease = await queue.lease(); lease; lease = await queue.lease()) {
       order.push(lease.item.id);
@@ -79,7 +85,11 @@ describe('createQueue', () => {
     const queue = createQueue({ clock: new VirtualClock() });
     for (let i = 0; i < 30; i++) await queue.enqueue(named(`n${i}`));
     let leased = 0;
-    for (let i = 0; i < 30; i++) queue.lease().then((lease) => (leased += lease ? 1 : 0), () => undefined);
+    for (let i = 0; i < 30; i++)
+      queue.lease().then(
+        (lease) => (leased += lease ? 1 : 0),
+        () => undefined,
+      );
     await settle();
     expect(leased).toBe(10);
     expect(await queue.size()).toMatchObject({ leased: 10, waiting: 20 });
@@ -103,16 +113,22 @@ describe('createQueue', () => {
     await queue.close();
   });
 
-  it('is the environment\'s own where there is one', () => {
+  it("is the environment's own where there is one", () => {
     const clock = new VirtualClock();
     const queue = new MemoryQueue(clock);
     expect(createQueue({ clock, queue })).toBe(queue);
     expect(createQueue({ clock })).toBeInstanceOf(MemoryQueue);
   });
 
-  it('takes the snippet\'s item', async () => {
+  it("takes the snippet's item", async () => {
     const queue = createQueue({ clock: new VirtualClock() }, { concurrency: 3 });
-    await queue.enqueue({ type: 'partition', id: 'partition-a-b', payload: { startKey: 'a', endKey: 'b' }, priority: 1, attempts: 0 });
+    await queue.enqueue({
+      type: 'partition',
+      id: 'partition-a-b',
+      payload: { startKey: 'a', endKey: 'b' },
+      priority: 1,
+      attempts: 0,
+    });
     expect((await queue.lease())?.item).toMatchObject({ id: 'partition-a-b', payload: { startKey: 'a', endKey: 'b' } });
     await queue.close();
   });

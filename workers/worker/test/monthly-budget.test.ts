@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from './_env.ts';
 
+fc.configureGlobal({ seed: 20250601 });
+
 const JANUARY = Date.UTC(2025, 0, 31, 23, 59, 59);
 const FEBRUARY = Date.UTC(2025, 1, 1);
 
@@ -19,9 +21,15 @@ function slowStore(delay: () => number): OrderedStore {
     for (let i = delay(); i > 0; i--) await Promise.resolve();
   };
   return {
-    get: async (key) => { await wait(); return inner.get(key); },
+    get: async (key) => {
+      await wait();
+      return inner.get(key);
+    },
     list: (range) => inner.list(range),
-    commit: async (changes, expect) => { await wait(); return inner.commit(changes, expect); },
+    commit: async (changes, expect) => {
+      await wait();
+      return inner.commit(changes, expect);
+    },
   };
 }
 
@@ -38,30 +46,47 @@ describe('MonthlyBudget', () => {
       const budget = new MonthlyBudget(new MemoryOrderedStore(), clockAt(JANUARY), limit);
       expect(await granted(budget, limit + 20)).toBe(limit);
       expect(await budget.used()).toBe(limit);
-      await expect((async () => budget.take())()).rejects.toMatchObject({ code: 'ERR_BUDGET_EXHAUSTED', message: expect.stringContaining('2025-01') });
+      await expect((async () => budget.take())()).rejects.toMatchObject({
+        code: 'ERR_BUDGET_EXHAUSTED',
+        message: expect.stringContaining('2025-01'),
+      });
     }
   });
 
   it('never overspends over random interleavings of two on one store', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(450), fc.infiniteStream(fc.nat(8)), fc.array(fc.tuple(fc.boolean(), fc.constantFrom('take', 'take', 'take', 'settle'), fc.integer({ min: 1, max: 130 })), { maxLength: 12 }), async (limit, delays, steps) => {
-        const store = slowStore(() => delays.next().value as number);
-        const clock = clockAt(JANUARY);
-        const rivals = [new MonthlyBudget(store, clock, limit), new MonthlyBudget(store, clock, limit)] as const;
-        let spent = 0;
-        const running: Promise<void>[] = [];
-        for (const [which, what, count] of steps) {
-          const budget = rivals[which ? 1 : 0];
-          running.push(what === 'settle' ? budget.settle() : granted(budget, count).then((more) => void (spent += more)));
-          if (count % 3 === 0) await Promise.resolve();
-        }
-        await Promise.all(running);
-        expect(spent).toBeLessThanOrEqual(limit);
-        expect(await rivals[0].used()).toBeLessThanOrEqual(limit);
-        expect(await rivals[0].used()).toBeGreaterThanOrEqual(spent);
-        for (const budget of rivals) await budget.settle();
-        expect(await rivals[0].used()).toBe(spent);
-      }),
+      fc.asyncProperty(
+        fc.nat(450),
+        fc.infiniteStream(fc.nat(8)),
+        fc.array(
+          fc.tuple(fc.boolean(), fc.constantFrom('take', 'take', 'take', 'settle'), fc.integer({ min: 1, max: 130 })),
+          { maxLength: 12 },
+        ),
+        async (limit, delays, steps) => {
+          const store = slowStore(() => delays.next().value as number);
+          const clock = clockAt(JANUARY);
+          const rivals = [new MonthlyBudget(store, clock, limit), new MonthlyBudget(store, clock, limit)] as const;
+          let spent = 0;
+          const running: Promise<void>[] = [];
+          for (const [which, what, count] of steps) {
+            const budget = rivals[which ? 1 : 0];
+            running.push(
+              what === 'settle'
+                ? budget.settle()
+                : granted(budget, count).then((more) => {
+                    spent += more;
+                  }),
+            );
+            if (count % 3 === 0) await Promise.resolve();
+          }
+          await Promise.all(running);
+          expect(spent).toBeLessThanOrEqual(limit);
+          expect(await rivals[0].used()).toBeLessThanOrEqual(limit);
+          expect(await rivals[0].used()).toBeGreaterThanOrEqual(spent);
+          for (const budget of rivals) await budget.settle();
+          expect(await rivals[0].used()).toBe(spent);
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -91,7 +116,7 @@ describe('MonthlyBudget', () => {
 });
 
 describe('a new month', () => {
-  it('begins with a whole budget, and last month\'s rest is worth nothing in it', async () => {
+  it("begins with a whole budget, and last month's rest is worth nothing in it", async () => {
     const clock = clockAt(JANUARY);
     const budget = new MonthlyBudget(new MemoryOrderedStore(), clock, 100);
     expect(await granted(budget, 1)).toBe(1);
@@ -110,7 +135,7 @@ describe('a new month', () => {
     expect(await granted(budget, 20)).toBe(10);
   });
 
-  it('settling in it gives last month\'s rest back to last month', async () => {
+  it("settling in it gives last month's rest back to last month", async () => {
     const store = new MemoryOrderedStore();
     const clock = clockAt(JANUARY);
     const [budget, other] = [new MonthlyBudget(store, clock, 200), new MonthlyBudget(store, clock, 200)];

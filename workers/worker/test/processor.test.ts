@@ -1,6 +1,13 @@
 import { createPackumentKey, createPartitionKey } from '@_all_docs/cache';
 import { HttpError } from '@_all_docs/http';
-import { createStorageDriver, MemoryQueue, processPackument, processPartition, processWorkItem, workQueue } from '@_all_docs/worker';
+import {
+  createStorageDriver,
+  MemoryQueue,
+  processPackument,
+  processPartition,
+  processWorkItem,
+  workQueue,
+} from '@_all_docs/worker';
 import { describe, expect, it } from 'vitest';
 import { envOf, item, json } from './_env.ts';
 
@@ -29,10 +36,24 @@ describe('processPartition', () => {
   });
 
   it.each([
-    ['an origin that is down', () => { throw new HttpError('ERR_FETCH_FAILED', 'connection refused'); }, range, 'ERR_FETCH_FAILED'],
+    [
+      'an origin that is down',
+      () => {
+        throw new HttpError('ERR_FETCH_FAILED', 'connection refused');
+      },
+      range,
+      'ERR_FETCH_FAILED',
+    ],
     ['a bad page', () => json('{'), range, 'ERR_BAD_PAGE'],
     ['a bad range', () => json('{'), { startKey: 'b', endKey: 'a' }, 'ERR_BAD_RANGE'],
-    ['a mistake of the program', () => { throw new TypeError('x is not a function'); }, range, undefined],
+    [
+      'a mistake of the program',
+      () => {
+        throw new TypeError('x is not a function');
+      },
+      range,
+      undefined,
+    ],
     ['no payload', () => json('{'), undefined, undefined],
   ])('%s is { success: false, error } and never an exception', async (_, transport, payload, code) => {
     const result = await processPartition(item('partition', payload as typeof range), envOf(transport));
@@ -42,7 +63,10 @@ describe('processPartition', () => {
   });
 
   it('no storage is a failure too', async () => {
-    const result = await processPartition(item('partition', range), { ...envOf((request) => page(request)), storage: undefined as never });
+    const result = await processPartition(item('partition', range), {
+      ...envOf((request) => page(request)),
+      storage: undefined as never,
+    });
     expect(result).toMatchObject({ success: false, code: 'ERR_NO_STORAGE' });
   });
 });
@@ -56,41 +80,73 @@ describe('processPackument', () => {
   });
 
   it('asks conditionally for what is held', async () => {
-    const env = envOf(({ headers }) => (headers?.['if-none-match'] ? { ...json('', 304) } : { ...documentOf('a'), headers: { etag: '"1"' } }));
+    const env = envOf(({ headers }) =>
+      headers?.['if-none-match'] ? { ...json('', 304) } : { ...documentOf('a'), headers: { etag: '"1"' } },
+    );
     await processPackument(item('packument', { name: 'a' }), env);
     await env.clock.advance(1_000);
     expect(await processPackument(item('packument', { name: 'a' }), env)).toEqual({ success: true, bytes: 0 });
     expect((await env.storage.head(createPackumentKey('a', env.registry)))?.storedAt).toBe(env.clock.time);
   });
 
-  it('takes the registry\'s 404 for an answer', async () => {
+  it("takes the registry's 404 for an answer", async () => {
     const env = envOf(() => json({ error: 'Not found' }, 404));
-    expect(await processPackument(item('packument', { name: 'a' }), env)).toEqual({ success: true, bytes: 0, status: 404 });
+    expect(await processPackument(item('packument', { name: 'a' }), env)).toEqual({
+      success: true,
+      bytes: 0,
+      status: 404,
+    });
   });
 
   it.each([
     ['another package', () => documentOf('b'), 'ERR_BAD_PACKUMENT'],
     ['a refusal', () => json({}, 403), 'ERR_FETCH_FAILED'],
-    ['no answer', () => { throw new HttpError('ERR_TIMEOUT', 'slow'); }, 'ERR_TIMEOUT'],
+    [
+      'no answer',
+      () => {
+        throw new HttpError('ERR_TIMEOUT', 'slow');
+      },
+      'ERR_TIMEOUT',
+    ],
   ])('%s is { success: false, error }', async (_, transport, code) => {
-    expect(await processPackument(item('packument', { name: 'a' }), envOf(transport))).toMatchObject({ success: false, error: expect.any(String), code });
+    expect(await processPackument(item('packument', { name: 'a' }), envOf(transport))).toMatchObject({
+      success: false,
+      error: expect.any(String),
+      code,
+    });
   });
 
-  it.each([undefined, null, {}, { name: 5 }, { name: '' }])('payload %j is { success: false, error } and asks nothing', async (payload) => {
-    let asked = 0;
-    const env = envOf(() => { asked += 1; return documentOf('a'); });
-    expect(await processPackument(item('packument', payload as { name: string }), env)).toMatchObject({ success: false, error: expect.any(String) });
-    expect(asked).toBe(0);
-  });
+  it.each([undefined, null, {}, { name: 5 }, { name: '' }])(
+    'payload %j is { success: false, error } and asks nothing',
+    async (payload) => {
+      let asked = 0;
+      const env = envOf(() => {
+        asked += 1;
+        return documentOf('a');
+      });
+      expect(await processPackument(item('packument', payload as { name: string }), env)).toMatchObject({
+        success: false,
+        error: expect.any(String),
+      });
+      expect(asked).toBe(0);
+    },
+  );
 });
 
 describe('work', () => {
   it('of an unknown type fails', async () => {
-    expect(await processWorkItem(item('sing', {}), envOf((request) => page(request)))).toMatchObject({ success: false, code: 'ERR_BAD_WORK_ITEM' });
+    expect(
+      await processWorkItem(
+        item('sing', {}),
+        envOf((request) => page(request)),
+      ),
+    ).toMatchObject({ success: false, code: 'ERR_BAD_WORK_ITEM' });
   });
 
   it('is taken from a queue until nothing is left', async () => {
-    const env = envOf(({ url }) => (url.includes('_all_docs') ? page({ url }) : url.endsWith('/bad') ? json({}, 500) : documentOf('a')));
+    const env = envOf(({ url }) =>
+      url.includes('_all_docs') ? page({ url }) : url.endsWith('/bad') ? json({}, 500) : documentOf('a'),
+    );
     const queue = new MemoryQueue(env.clock);
     await queue.enqueue(item('partition', range));
     await queue.enqueue(item('packument', { name: 'a' }, { id: 'a' }));

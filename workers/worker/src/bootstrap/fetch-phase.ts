@@ -1,6 +1,5 @@
 import type { PartitionLease } from '@_all_docs/checkpoint';
 import { inRange, type KeyRange } from '@_all_docs/partition';
-import PQueue from 'p-queue';
 import { codeOf, messageOf } from '../errors.js';
 import { type Context, isItemError, LEASE_MS } from './context.js';
 
@@ -52,28 +51,33 @@ export async function fetchPhase(
 class Fetcher {
   readonly #context: Context;
   readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
-  readonly #queue: PQueue;
   #fatal: unknown;
 
   constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
     this.#context = context;
     this.#namesOf = namesOf;
-    this.#queue = new PQueue({ concurrency: context.concurrency });
   }
 
+  /** As many runners as the concurrency allows pull from one cursor: nothing waits in memory but what they hold. */
   async run(): Promise<void> {
-    try {
-      for await (const task of this.#cursor()) {
-        // One waiting task per runner: enough to keep them busy, and all that is held in memory.
-        await this.#queue.onSizeLessThan(this.#context.concurrency);
-        if (this.#stopped) break;
-        void this.#queue.add(() => this.#settle(task));
-      }
-    } finally {
-      await this.#queue.onIdle();
-    }
+    const cursor = this.#cursor();
+    await Promise.all(Array.from({ length: this.#context.concurrency }, () => this.#runner(cursor)));
     if (this.#fatal !== undefined) throw this.#fatal;
     this.#context.signal.throwIfAborted();
+  }
+
+  /** Never rejects: what one name meets is its outcome, what all would meet stops the work. */
+  async #runner(cursor: AsyncGenerator<Task>): Promise<void> {
+    try {
+      for (;;) {
+        const { value: task, done } = await cursor.next();
+        if (done || this.#stopped) return;
+        await this.#fetch(task);
+        await this.#close(task.portion);
+      }
+    } catch (error) {
+      this.#fatal ??= error;
+    }
   }
 
   get #stopped(): boolean {
@@ -94,18 +98,6 @@ class Fetcher {
       const portion: Portion = { lease, open: wanted.length + 1, names: wanted.length, failed: 0 };
       for (const { name, rev } of wanted) yield { name, rev, portion };
       await this.#close(portion);
-    }
-  }
-
-  /** Never rejects: what one name meets is its outcome, what all would meet stops the work. */
-  async #settle(task: Task): Promise<void> {
-    if (this.#stopped) return;
-    try {
-      await this.#fetch(task);
-      await this.#close(task.portion);
-    } catch (error) {
-      this.#fatal ??= error;
-      this.#queue.clear();
     }
   }
 

@@ -1,0 +1,115 @@
+import { type Codec, type Encoding, webCodec } from '@_all_docs/http';
+import { zlibCodec } from '@_all_docs/worker-node';
+import zlib from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { codeOf, noise, sameBytes } from '../../../test/contract/_bytes.ts';
+
+const text = new TextEncoder().encode(JSON.stringify({ name: 'é\u{1f600}', versions: Array.from({ length: 500 }, (_, i) => `1.0.${i}`) }));
+const packs: Record<Exclude<Encoding, 'identity'>, (bytes: Uint8Array) => Buffer> = {
+  gzip: (bytes) => zlib.gzipSync(bytes),
+  deflate: (bytes) => zlib.deflateSync(bytes),
+  br: (bytes) => zlib.brotliCompressSync(bytes),
+  zstd: (bytes) => zlib.zstdCompressSync(bytes),
+};
+
+/** The packed bytes with another size in their trailer. */
+function lying(packed: Uint8Array, size: number): Uint8Array {
+  const copy = Uint8Array.from(packed);
+  new DataView(copy.buffer).setUint32(copy.length - 4, size, true);
+  return copy;
+}
+
+const codecs: [string, Codec, Encoding[]][] = [
+  ['zlibCodec', zlibCodec, ['gzip', 'deflate', 'br', 'zstd']],
+  ['webCodec', webCodec, ['gzip', 'deflate']],
+];
+
+describe.each(codecs)('%s', (_, codec, encodings) => {
+  const decode = async (bytes: Uint8Array, encoding: Encoding, maxBytes?: number) => codec.decode(bytes, encoding, maxBytes);
+
+  it('packs gzip that everybody unpacks', async () => {
+    for (const bytes of [new Uint8Array(0), text, noise(200_000)]) {
+      const packed = await codec.gzip(bytes);
+      expect(sameBytes(zlib.gunzipSync(packed), bytes)).toBe(true);
+      expect(sameBytes(await decode(packed, 'gzip'), bytes)).toBe(true);
+    }
+  });
+
+  it('hands identity through', async () => {
+    expect(await decode(text, 'identity')).toBe(text);
+  });
+
+  for (const encoding of encodings as Exclude<Encoding, 'identity'>[]) {
+    describe(encoding, () => {
+      const pack = packs[encoding];
+
+      it.each([['nothing', new Uint8Array(0)], ['one byte', Uint8Array.of(0)], ['text', text], ['noise', noise(1_000_000)], ['a megabyte of zeros', new Uint8Array(2 ** 20)]])('unpacks %s', async (__, bytes) => {
+        expect(sameBytes(await decode(pack(bytes), encoding), bytes)).toBe(true);
+      });
+
+      it('unpacks a view of a larger buffer', async () => {
+        const packed = pack(text);
+        const buffer = new Uint8Array(packed.length + 200).fill(7);
+        buffer.set(packed, 100);
+        expect(sameBytes(await decode(buffer.subarray(100, 100 + packed.length), encoding), text)).toBe(true);
+      });
+
+      it.each([1, 10, 100])('cut short by %s bytes is ERR_ENCODING', async (bytes) => {
+        const packed = pack(noise(1_000));
+        expect(await codeOf(() => decode(packed.subarray(0, packed.length - bytes), encoding))).toBe('ERR_ENCODING');
+      });
+
+      it('that is something else is ERR_ENCODING', async () => {
+        for (const bytes of [text, noise(100), new Uint8Array(100), new TextEncoder().encode('<!doctype html>')]) {
+          expect(await codeOf(() => decode(bytes, encoding))).toBe('ERR_ENCODING');
+        }
+        expect(await codeOf(() => decode(new Uint8Array(0), encoding))).toBe('ERR_ENCODING');
+      });
+
+      it('that unpacks to more than is allowed is ERR_TOO_LARGE, to just as much is not', async () => {
+        const packed = pack(new Uint8Array(100_000));
+        expect(await codeOf(() => decode(packed, encoding, 99_999))).toBe('ERR_TOO_LARGE');
+        expect(await decode(packed, encoding, 100_000)).toHaveLength(100_000);
+      });
+
+      it('that is a bomb is ERR_TOO_LARGE', async () => {
+        const bomb = pack(new Uint8Array(64 * 2 ** 20));
+        expect(await codeOf(() => decode(bomb, encoding, 2 ** 20))).toBe('ERR_TOO_LARGE');
+      });
+    });
+  }
+
+  describe('gzip with a lying trailer', () => {
+    const packed = zlib.gzipSync(text);
+    it.each([0, 1, 10, text.length - 1, text.length + 1, 2 ** 31, 2 ** 32 - 1])('size %s is ERR_ENCODING', async (size) => {
+      expect(await codeOf(() => decode(lying(packed, size), 'gzip'))).toBe('ERR_ENCODING');
+    });
+
+    it('does not make the reader take memory for it', async () => {
+      const small = lying(zlib.gzipSync(new Uint8Array(10)), 2 ** 32 - 1);
+      const before = process.memoryUsage();
+      for (let i = 0; i < 50; i++) await codeOf(() => decode(small, 'gzip'));
+      const after = process.memoryUsage();
+      expect(after.arrayBuffers + after.external - before.arrayBuffers - before.external).toBeLessThan(32 * 2 ** 20);
+    });
+
+    it('the wrong checksum is ERR_ENCODING', async () => {
+      const copy = Uint8Array.from(packed);
+      copy[copy.length - 5] = (copy[copy.length - 5] as number) ^ 1;
+      expect(await codeOf(() => decode(copy, 'gzip'))).toBe('ERR_ENCODING');
+    });
+  });
+
+  it('gzip with something behind it is ERR_ENCODING', async () => {
+    const packed = Buffer.concat([zlib.gzipSync(text), Buffer.from('something else')]);
+    expect(await codeOf(() => decode(packed, 'gzip'))).toBe('ERR_ENCODING');
+  });
+
+  it('leaves the given bytes alone', async () => {
+    const packed = zlib.gzipSync(text);
+    const copy = Uint8Array.from(packed);
+    await decode(packed, 'gzip');
+    await codec.gzip(text);
+    expect(sameBytes(packed, copy)).toBe(true);
+  });
+});
