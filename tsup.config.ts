@@ -9,7 +9,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/packument': [],
   'packages/checkpoint': [],
   'workers/worker': [],
-  'workers/node': [],
+  'workers/node': ['bullmq-queue.ts'],
   'workers/cli': ['main.ts'],
 };
 

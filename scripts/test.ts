@@ -26,7 +26,9 @@ check('boundaries', () => {
   return problems.length === 0;
 });
 check('knip', () => command('knip'));
-for (const dir of members()) check(`publint ${dir}`, () => command('publint', dir, '--strict', '--level', 'warning', '--pack', 'npm'));
+check('size budgets', () => command(process.execPath, 'scripts/size.ts'));
+for (const dir of members())
+  check(`publint ${dir}`, () => command('publint', dir, '--strict', '--level', 'warning', '--pack', 'npm'));
 vitest(process.argv.slice(2));
 
 console.log(`${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`);

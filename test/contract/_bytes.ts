@@ -58,7 +58,11 @@ export function randomFrom(seed: number): () => number {
 }
 
 /** `work` for every item, so many at once. */
-export async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<unknown>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const rest = items.values();
   await Promise.all(
     Array.from({ length: width }, async () => {

@@ -14,7 +14,10 @@ export interface OrderedStoreContract {
 }
 
 /** A change of a row. Without a value the row says its own key; `undefined` removes it. */
-const row = (key: string, ...told: [value?: string | undefined]) => ({ key, value: told.length === 0 ? `value of ${key}` : told[0] });
+const row = (key: string, ...told: [value?: string | undefined]) => ({
+  key,
+  value: told.length === 0 ? `value of ${key}` : told[0],
+});
 const keysOf = async (rows: AsyncIterable<[string, string]>) => (await collect(rows)).map(([key]) => key);
 
 /** What every {@link OrderedStore} must do. */
@@ -67,7 +70,9 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
       it('keeps keys of any text apart', async () => {
         await store.commit(AWKWARD_NAMES.map(({ text }) => row(`key:${text}`, `is ${text}`)));
         for (const { text } of AWKWARD_NAMES) expect(await store.get(`key:${text}`)).toBe(`is ${text}`);
-        expect(await keysOf(store.list(prefixRange('key:')))).toEqual(AWKWARD_NAMES.map(({ text }) => `key:${text}`).sort(byBytes));
+        expect(await keysOf(store.list(prefixRange('key:')))).toEqual(
+          AWKWARD_NAMES.map(({ text }) => `key:${text}`).sort(byBytes),
+        );
       });
 
       it('keeps bare keys of any text apart', async () => {
@@ -89,27 +94,58 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
     });
 
     describe('list', () => {
-      const KEYS = ['a', 'a!', 'a:1', 'a:10', 'a:2', 'aa', 'b', 'B', '\u00e9', '\u00e9\u{10ffff}', '\uff5e', '\u{1f600}', '\u{10ffff}'].sort(byBytes);
+      const KEYS = [
+        'a',
+        'a!',
+        'a:1',
+        'a:10',
+        'a:2',
+        'aa',
+        'b',
+        'B',
+        '\u00e9',
+        '\u00e9\u{10ffff}',
+        '\uff5e',
+        '\u{1f600}',
+        '\u{10ffff}',
+      ].sort(byBytes);
       let own: OrderedStore;
       beforeAll(async () => {
         own = await fresh();
         await own.commit([...KEYS].reverse().map((key) => row(key)));
       });
 
-      it('gives rows in the order of their keys\' bytes', async () => {
+      it("gives rows in the order of their keys' bytes", async () => {
         expect(await collect(own.list())).toEqual(KEYS.map((key) => [key, `value of ${key}`]));
         expect(await keysOf(own.list({}))).toEqual(KEYS);
       });
 
       it('gives any range as a plain filter would', async () => {
-        const marks = [undefined, '0', 'a', 'a:', 'a:15', 'aa', 'b', 'c', '\u00e9', '\uff5e', '\u{1f600}', '\u{10ffff}', '\u{10ffff}z'];
+        const marks = [
+          undefined,
+          '0',
+          'a',
+          'a:',
+          'a:15',
+          'aa',
+          'b',
+          'c',
+          '\u00e9',
+          '\uff5e',
+          '\u{1f600}',
+          '\u{10ffff}',
+          '\u{10ffff}z',
+        ];
         for (const start of marks) {
           for (const end of marks) {
             for (const after of marks) {
               for (const limit of [undefined, 1, 3]) {
                 const range: RowRange = { start, end, after, limit };
                 const expected = KEYS.filter(
-                  (key) => (start === undefined || byBytes(key, start) >= 0) && (end === undefined || byBytes(key, end) < 0) && (after === undefined || byBytes(key, after) > 0),
+                  (key) =>
+                    (start === undefined || byBytes(key, start) >= 0) &&
+                    (end === undefined || byBytes(key, end) < 0) &&
+                    (after === undefined || byBytes(key, after) > 0),
                 ).slice(0, limit);
                 expect(await keysOf(own.list(range)), JSON.stringify(range)).toEqual(expected);
               }
@@ -118,13 +154,18 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
         }
       });
 
-      it.each([0, 1, KEYS.length, KEYS.length + 1, Number.POSITIVE_INFINITY])('no more rows than the limit %s', async (limit) => {
-        expect(await keysOf(own.list({ limit }))).toEqual(KEYS.slice(0, limit));
-      });
+      it.each([0, 1, KEYS.length, KEYS.length + 1, Number.POSITIVE_INFINITY])(
+        'no more rows than the limit %s',
+        async (limit) => {
+          expect(await keysOf(own.list({ limit }))).toEqual(KEYS.slice(0, limit));
+        },
+      );
 
       it('by prefix gives all that begin with it and nothing else', async () => {
         for (const prefix of ['', 'a', 'a:', 'a:1', 'b', '\u00e9', '\uff5e', '\u{1f600}', 'nothing']) {
-          expect(await keysOf(own.list(prefixRange(prefix))), prefix).toEqual(KEYS.filter((key) => key.startsWith(prefix)));
+          expect(await keysOf(own.list(prefixRange(prefix))), prefix).toEqual(
+            KEYS.filter((key) => key.startsWith(prefix)),
+          );
         }
       });
 
@@ -133,10 +174,15 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
         const keys = Array.from({ length: 3_333 }, (_, i) => `row:${String(i).padStart(5, '0')}`);
         await many.commit([...keys].reverse().map((key) => row(key, key)));
         expect(await keysOf(many.list())).toEqual(keys);
-        for (const limit of [999, 1_000, 1_001, 2_000, 2_001, 3_332, 3_333, 3_334]) expect(await keysOf(many.list({ limit }))).toEqual(keys.slice(0, limit));
+        for (const limit of [999, 1_000, 1_001, 2_000, 2_001, 3_332, 3_333, 3_334])
+          expect(await keysOf(many.list({ limit }))).toEqual(keys.slice(0, limit));
         for (const size of [100, 999, 1_000, 1_001]) {
           const seen: string[] = [];
-          for (let page: string[] = [], after: string | undefined; seen.length === 0 || page.length === size; after = page.at(-1)) {
+          for (
+            let page: string[] = [], after: string | undefined;
+            seen.length === 0 || page.length === size;
+            after = page.at(-1)
+          ) {
             page = await keysOf(many.list({ ...prefixRange('row:'), after, limit: size }));
             seen.push(...page);
           }
@@ -154,7 +200,12 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
           seen.push(key);
           if (seen.length % 50 !== 0) continue;
           i += 1;
-          await busy.commit([row(`row:${String(i * 97).padStart(5, '0')}x`), row(keys[i] as string, 'new'), row('row:0', undefined), row('zzz', String(i))]);
+          await busy.commit([
+            row(`row:${String(i * 97).padStart(5, '0')}x`),
+            row(keys[i] as string, 'new'),
+            row('row:0', undefined),
+            row('zzz', String(i)),
+          ]);
         }
         const there = new Set(keys);
         expect(seen.filter((key) => there.has(key))).toEqual(keys);
@@ -173,8 +224,19 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
 
     describe('commit', () => {
       it('makes all changes, the last one of a key counts', async () => {
-        expect(await store.commit([row('commit:a', '1'), row('commit:b', '2'), row('commit:a', '3'), row('commit:c', '4'), row('commit:c', undefined)])).toBe(true);
-        expect(await collect(store.list(prefixRange('commit:')))).toEqual([['commit:a', '3'], ['commit:b', '2']]);
+        expect(
+          await store.commit([
+            row('commit:a', '1'),
+            row('commit:b', '2'),
+            row('commit:a', '3'),
+            row('commit:c', '4'),
+            row('commit:c', undefined),
+          ]),
+        ).toBe(true);
+        expect(await collect(store.list(prefixRange('commit:')))).toEqual([
+          ['commit:a', '3'],
+          ['commit:b', '2'],
+        ]);
       });
 
       it('of nothing is done', async () => {
@@ -189,20 +251,41 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
       it('makes no change when one expectation does not hold', async () => {
         await store.commit([row('cas:a', 'one'), row('cas:empty', '')]);
         const changes = [row('cas:a', 'two'), row('cas:b', 'new'), row('cas:empty', undefined)];
-        for (const wrong of [row('cas:a', 'other'), row('cas:a', undefined), row('cas:a', 'ONE'), row('cas:b', ''), row('cas:empty', undefined), row('cas:none', 'x')]) {
+        for (const wrong of [
+          row('cas:a', 'other'),
+          row('cas:a', undefined),
+          row('cas:a', 'ONE'),
+          row('cas:b', ''),
+          row('cas:empty', undefined),
+          row('cas:none', 'x'),
+        ]) {
           expect(await store.commit(changes, [row('cas:a', 'one'), wrong])).toBe(false);
-          expect(await collect(store.list(prefixRange('cas:')))).toEqual([['cas:a', 'one'], ['cas:empty', '']]);
+          expect(await collect(store.list(prefixRange('cas:')))).toEqual([
+            ['cas:a', 'one'],
+            ['cas:empty', ''],
+          ]);
         }
       });
 
       it('makes them when all hold', async () => {
         const held = [row('cas:a', 'one'), row('cas:b', undefined), row('cas:empty', '')];
-        expect(await store.commit([row('cas:a', 'two'), row('cas:b', 'new'), row('cas:empty', undefined)], held)).toBe(true);
-        expect(await collect(store.list(prefixRange('cas:')))).toEqual([['cas:a', 'two'], ['cas:b', 'new']]);
+        expect(await store.commit([row('cas:a', 'two'), row('cas:b', 'new'), row('cas:empty', undefined)], held)).toBe(
+          true,
+        );
+        expect(await collect(store.list(prefixRange('cas:')))).toEqual([
+          ['cas:a', 'two'],
+          ['cas:b', 'new'],
+        ]);
       });
 
       it('compares values exactly', async () => {
-        for (const [held, asked] of [['a', 'a '], ['a\0b', 'a\0c'], ['\u00e9', 'e\u0301'], ['1', '1.0'], ['0x1', '1']] as const) {
+        for (const [held, asked] of [
+          ['a', 'a '],
+          ['a\0b', 'a\0c'],
+          ['\u00e9', 'e\u0301'],
+          ['1', '1.0'],
+          ['0x1', '1'],
+        ] as const) {
           await store.commit([row('exact', held)]);
           expect(await store.commit([row('exact', 'changed')], [row('exact', asked)])).toBe(false);
           expect(await store.commit([row('exact', 'changed')], [row('exact', held)])).toBe(true);
@@ -210,19 +293,28 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
       });
 
       it('lets exactly one of many rivals win', async () => {
-        const claims = Array.from({ length: 50 }, (_, i) => store.commit([row('lease', `owner ${i}`), row(`won:${i}`)], [row('lease', undefined)]));
+        const claims = Array.from({ length: 50 }, (_, i) =>
+          store.commit([row('lease', `owner ${i}`), row(`won:${i}`)], [row('lease', undefined)]),
+        );
         const won = (await Promise.all(claims)).flatMap((done, i) => (done ? [i] : []));
         expect(won).toHaveLength(1);
         expect(await store.get('lease')).toBe(`owner ${won[0]}`);
         expect(await keysOf(store.list(prefixRange('won:')))).toEqual([`won:${won[0]}`]);
-        const steals = ['x', 'y'].map((owner) => store.commit([row('lease', owner)], [row('lease', `owner ${won[0]}`)]));
+        const steals = ['x', 'y'].map((owner) =>
+          store.commit([row('lease', owner)], [row('lease', `owner ${won[0]}`)]),
+        );
         expect((await Promise.all(steals)).sort()).toEqual([false, true]);
       });
 
       it('judges each of many by itself, in their order', async () => {
         await store.commit([row('count', '0')]);
         const done = await Promise.all(
-          Array.from({ length: 200 }, (_, i) => store.commit([row('count', String(i + 1)), row(`each:${i}`)], [row('count', String(i % 3 === 2 ? 'never' : lastOf(i)))])),
+          Array.from({ length: 200 }, (_, i) =>
+            store.commit(
+              [row('count', String(i + 1)), row(`each:${i}`)],
+              [row('count', String(i % 3 === 2 ? 'never' : lastOf(i)))],
+            ),
+          ),
         );
         // Every third one expects what never is; the others follow each other.
         expect(done).toEqual(Array.from({ length: 200 }, (_, i) => i % 3 !== 2));
@@ -246,7 +338,11 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
         const halves: Promise<boolean>[] = [];
         for (let i = 1; i <= 100; i++) {
           const done = store.commit([row('pair:a', String(i)), row('pair:b', String(i))]);
-          for (const [a, b] of [[i, i - 1], [i - 1, i]]) halves.push(store.commit([], [row('pair:a', String(a)), row('pair:b', String(b))]));
+          for (const [a, b] of [
+            [i, i - 1],
+            [i - 1, i],
+          ])
+            halves.push(store.commit([], [row('pair:a', String(a)), row('pair:b', String(b))]));
           if (i % 2 === 0) await done;
         }
         expect((await Promise.all(halves)).filter(Boolean)).toEqual([]);
@@ -272,7 +368,11 @@ export function orderedStoreContract({ name, create, reopen, destroy }: OrderedS
         made.push(again);
         const kept = [...AWKWARD_NAMES.map(({ text }) => text).filter((text) => text !== 'a'), 'last'].sort(byBytes);
         expect(await keysOf(again.list())).toEqual(kept);
-        expect([await again.get('a'), await again.get('A'), await again.get('last')]).toEqual([undefined, 'changed', 'pending']);
+        expect([await again.get('a'), await again.get('A'), await again.get('last')]).toEqual([
+          undefined,
+          'changed',
+          'pending',
+        ]);
       });
     });
   });

@@ -1,5 +1,5 @@
-import { gzipSync } from 'node:zlib';
 import type { EntryEncoding, EntryMetadata, StorageDriver, StoredEntry } from '@_all_docs/cache';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { byBytes, codeOf, collect, inParallel, noise, sameBytes, utf8 } from './_bytes.ts';
 import { AWKWARD_NAMES, type AwkwardName, ILL_FORMED } from './names.ts';
@@ -30,18 +30,25 @@ export interface StorageContract {
 const BIG = 20 * 1024 * 1024;
 const PAGE = 100;
 
-const metadata = (more: Partial<EntryMetadata> = {}): EntryMetadata => ({ storedAt: 1_700_000_000_000, encoding: 'identity', size: 0, ...more });
+const metadata = (more: Partial<EntryMetadata> = {}): EntryMetadata => ({
+  storedAt: 1_700_000_000_000,
+  encoding: 'identity',
+  size: 0,
+  ...more,
+});
 const entry = (body: Uint8Array | string, more: Partial<EntryMetadata> = {}): StoredEntry => {
   const bytes = typeof body === 'string' ? utf8(body) : body;
   return { body: bytes, metadata: metadata({ size: bytes.length, ...more }) };
 };
-const textOf = (stored: StoredEntry | undefined) => stored && new TextDecoder('utf-8', { ignoreBOM: true }).decode(stored.body);
+const textOf = (stored: StoredEntry | undefined) =>
+  stored && new TextDecoder('utf-8', { ignoreBOM: true }).decode(stored.body);
 /** Lets timers and I/O have their turn: a driver in memory would keep a busy loop to itself. */
 const breathe = () => new Promise((resolve) => setTimeout(resolve));
 
 /** What every {@link StorageDriver} must do, whatever it is made of. */
 export function storageDriverContract({ name, create, reopen, destroy, traits = {} }: StorageContract): void {
-  const titled = (title: string, off: { reason: string } | undefined) => (off ? `${title} (off: ${off.reason})` : title);
+  const titled = (title: string, off: { reason: string } | undefined) =>
+    off ? `${title} (off: ${off.reason})` : title;
 
   describe(`${name} keeps the storage contract`, () => {
     const made: StorageDriver[] = [];
@@ -66,7 +73,9 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
     describe('keys', () => {
       it('of any text stay apart', async () => {
         const names = within(driver, 'keys:');
-        await inParallel(names, 8, ({ text }) => driver.write(`keys:${text}`, entry(`body of ${text}`, { etag: text.slice(0, 50) })));
+        await inParallel(names, 8, ({ text }) =>
+          driver.write(`keys:${text}`, entry(`body of ${text}`, { etag: text.slice(0, 50) })),
+        );
         for (const { text } of names) {
           const stored = await driver.read(`keys:${text}`);
           expect(textOf(stored)).toBe(`body of ${text}`);
@@ -75,7 +84,10 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         await driver.delete('keys:a');
         expect(await driver.has('keys:a')).toBe(false);
         expect(await collect(driver.list('keys:'))).toEqual(
-          names.map(({ text }) => `keys:${text}`).filter((key) => key !== 'keys:a').sort(byBytes),
+          names
+            .map(({ text }) => `keys:${text}`)
+            .filter((key) => key !== 'keys:a')
+            .sort(byBytes),
         );
       });
 
@@ -163,20 +175,34 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
     });
 
     describe('metadata', () => {
-      it.each(['identity', 'gzip', 'br', 'deflate', 'zstd'] as const)('of %s bytes comes back exactly, the body untouched', async (encoding) => {
-        const body = noise(100, 3);
-        const full = metadata({ encoding, size: 100, etag: 'W/"é-\\"quoted\\"-\u{1f600}"', lastModified: 'Tue, 14 Nov 2023 22:13:20 GMT', rev: '12-abc', modified: '2023-11-14T22:13:20.000Z' });
-        await driver.write(`metadata:${encoding}`, { body, metadata: full });
-        const stored = await driver.read(`metadata:${encoding}`);
-        expect(stored?.metadata).toMatchObject({ ...full });
-        expect(await driver.head(`metadata:${encoding}`)).toEqual(stored?.metadata);
-        expect(sameBytes(stored?.body, body)).toBe(true);
-      });
+      it.each(['identity', 'gzip', 'br', 'deflate', 'zstd'] as const)(
+        'of %s bytes comes back exactly, the body untouched',
+        async (encoding) => {
+          const body = noise(100, 3);
+          const full = metadata({
+            encoding,
+            size: 100,
+            etag: 'W/"é-\\"quoted\\"-\u{1f600}"',
+            lastModified: 'Tue, 14 Nov 2023 22:13:20 GMT',
+            rev: '12-abc',
+            modified: '2023-11-14T22:13:20.000Z',
+          });
+          await driver.write(`metadata:${encoding}`, { body, metadata: full });
+          const stored = await driver.read(`metadata:${encoding}`);
+          expect(stored?.metadata).toMatchObject({ ...full });
+          expect(await driver.head(`metadata:${encoding}`)).toEqual(stored?.metadata);
+          expect(sameBytes(stored?.body, body)).toBe(true);
+        },
+      );
 
       it('that was not given is not there', async () => {
         await driver.write('metadata:bare', { body: utf8('x'), metadata: metadata({ size: 1, etag: undefined }) });
         const { digest, ...rest } = (await driver.head('metadata:bare')) as EntryMetadata;
-        expect(Object.entries(rest).filter(([, value]) => value !== undefined).sort()).toEqual(Object.entries(metadata({ size: 1 })).sort());
+        expect(
+          Object.entries(rest)
+            .filter(([, value]) => value !== undefined)
+            .sort(),
+        ).toEqual(Object.entries(metadata({ size: 1 })).sort());
         expect(digest).toBeDefined();
       });
 
@@ -297,7 +323,9 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
       });
 
       it('leaves keys alone that begin alike', async () => {
-        await inParallel(['delete:a', 'delete:ab', 'delete:a:b', 'delete:A'], 4, (key) => driver.write(key, entry(key)));
+        await inParallel(['delete:a', 'delete:ab', 'delete:a:b', 'delete:A'], 4, (key) =>
+          driver.write(key, entry(key)),
+        );
         await driver.delete('delete:a');
         expect(await collect(driver.list('delete:'))).toEqual(['delete:A', 'delete:a:b', 'delete:ab']);
         await inParallel(['delete:A', 'delete:a:b', 'delete:ab'], 4, (key) => driver.delete(key));
@@ -305,10 +333,46 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
     });
 
     describe('list', () => {
-      const KEYS = ['list:B', 'list:a', 'list:a!', 'list:a%', 'list:a_', 'list:a:1', 'list:a:1:x', 'list:a:10', 'list:a:2', 'list:aa', 'list:b', 'list:\u00e9', 'list:\u00e9\uff5e', 'list:\u00e9\u{1f600}', 'list:\u00e9\u{10ffff}', 'list:\u00e9\u{10ffff}z', 'list:\uff5e', 'list:\u{1f600}'].sort(byBytes);
-      beforeAll(() => inParallel([...KEYS, 'lis', 'list', 'lisu', 'lisu:a'].reverse(), 8, (key) => driver.write(key, entry(key))));
+      const KEYS = [
+        'list:B',
+        'list:a',
+        'list:a!',
+        'list:a%',
+        'list:a_',
+        'list:a:1',
+        'list:a:1:x',
+        'list:a:10',
+        'list:a:2',
+        'list:aa',
+        'list:b',
+        'list:\u00e9',
+        'list:\u00e9\uff5e',
+        'list:\u00e9\u{1f600}',
+        'list:\u00e9\u{10ffff}',
+        'list:\u00e9\u{10ffff}z',
+        'list:\uff5e',
+        'list:\u{1f600}',
+      ].sort(byBytes);
+      beforeAll(() =>
+        inParallel([...KEYS, 'lis', 'list', 'lisu', 'lisu:a'].reverse(), 8, (key) => driver.write(key, entry(key))),
+      );
 
-      const prefixes = ['list:', 'list', 'list:a', 'list:a:', 'list:a:1', 'list:a%', 'list:a_', 'list:B', 'list:\u00e9', 'list:\u{1f600}', 'list:zzz', 'lis', 'nothing', 'li\u{10ffff}'];
+      const prefixes = [
+        'list:',
+        'list',
+        'list:a',
+        'list:a:',
+        'list:a:1',
+        'list:a%',
+        'list:a_',
+        'list:B',
+        'list:\u00e9',
+        'list:\u{1f600}',
+        'list:zzz',
+        'lis',
+        'nothing',
+        'li\u{10ffff}',
+      ];
       it.each(prefixes)('by the prefix %s, in the order of bytes', async (prefix) => {
         const all = [...KEYS, 'lis', 'list', 'lisu', 'lisu:a'].filter((key) => key.startsWith(prefix)).sort(byBytes);
         expect(await collect(driver.list(prefix))).toEqual(all);
@@ -316,7 +380,9 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
 
       it('from a key on, whether that key is there or not', async () => {
         for (const after of [...KEYS, 'list:', 'list:a:15', 'list:~', 'list:\u{10ffff}', 'list', 'a', 'zzz']) {
-          expect(await collect(driver.list('list:', { after })), after).toEqual(KEYS.filter((key) => byBytes(key, after) > 0));
+          expect(await collect(driver.list('list:', { after })), after).toEqual(
+            KEYS.filter((key) => byBytes(key, after) > 0),
+          );
         }
       });
 
@@ -329,7 +395,11 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
       it('both together walk through in pages of any length', async () => {
         for (let limit = 1; limit <= KEYS.length; limit++) {
           const seen: string[] = [];
-          for (let page: string[] = [], after: string | undefined; seen.length === 0 || page.length === limit; after = page.at(-1)) {
+          for (
+            let page: string[] = [], after: string | undefined;
+            seen.length === 0 || page.length === limit;
+            after = page.at(-1)
+          ) {
             page = await collect(driver.list('list:', { after, limit }));
             seen.push(...page);
           }
@@ -355,43 +425,54 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         expect(await collect(driver.list('list:', { limit: 1 }))).toEqual([KEYS[0]]);
       });
 
-      it.skipIf(traits.slow)(titled('pages through 2,500 keys without loss or repeat while others write', traits.slow), async () => {
-        const own = await fresh();
-        const keys = Array.from({ length: 2_500 }, (_, i) => `page:${String(i * 2).padStart(6, '0')}`);
-        await inParallel([...keys].reverse(), 32, (key) => own.write(key, entry('x')));
-        let going = true;
-        let written = 0;
-        const others = (async () => {
-          while (going) {
-            // Before, between and after whatever the readers have reached, and over what is there.
-            const odd = `page:${String(((written * 7919) % 2_500) * 2 + 1).padStart(6, '0')}`;
-            await Promise.all([own.write(odd, entry('odd')), own.write(keys[(written * 31) % keys.length] as string, entry(`y${written}`))]);
-            if (written % 3 === 0) await own.delete(odd);
-            written += 1;
+      it.skipIf(traits.slow)(
+        titled('pages through 2,500 keys without loss or repeat while others write', traits.slow),
+        async () => {
+          const own = await fresh();
+          const keys = Array.from({ length: 2_500 }, (_, i) => `page:${String(i * 2).padStart(6, '0')}`);
+          await inParallel([...keys].reverse(), 32, (key) => own.write(key, entry('x')));
+          let going = true;
+          let written = 0;
+          const others = (async () => {
+            while (going) {
+              // Before, between and after whatever the readers have reached, and over what is there.
+              const odd = `page:${String(((written * 7919) % 2_500) * 2 + 1).padStart(6, '0')}`;
+              await Promise.all([
+                own.write(odd, entry('odd')),
+                own.write(keys[(written * 31) % keys.length] as string, entry(`y${written}`)),
+              ]);
+              if (written % 3 === 0) await own.delete(odd);
+              written += 1;
+              await breathe();
+            }
+          })();
+          const paged: string[] = [];
+          for (
+            let page: string[] = [], after: string | undefined;
+            paged.length === 0 || page.length === PAGE;
+            after = page.at(-1)
+          ) {
+            page = await collect(own.list('page:', { after, limit: PAGE }));
+            paged.push(...page);
             await breathe();
           }
-        })();
-        const paged: string[] = [];
-        for (let page: string[] = [], after: string | undefined; paged.length === 0 || page.length === PAGE; after = page.at(-1)) {
-          page = await collect(own.list('page:', { after, limit: PAGE }));
-          paged.push(...page);
-          await breathe();
-        }
-        const inOne: string[] = [];
-        for await (const key of own.list('page:')) {
-          inOne.push(key);
-          if (inOne.length % PAGE === 0) await breathe();
-        }
-        going = false;
-        await others;
-        expect(written).toBeGreaterThan(0);
-        const even = new Set(keys);
-        for (const seen of [paged, inOne]) {
-          expect(seen.filter((key) => even.has(key))).toEqual(keys);
-          expect(new Set(seen).size).toBe(seen.length);
-          expect([...seen].sort(byBytes)).toEqual(seen);
-        }
-      }, 120_000);
+          const inOne: string[] = [];
+          for await (const key of own.list('page:')) {
+            inOne.push(key);
+            if (inOne.length % PAGE === 0) await breathe();
+          }
+          going = false;
+          await others;
+          expect(written).toBeGreaterThan(0);
+          const even = new Set(keys);
+          for (const seen of [paged, inOne]) {
+            expect(seen.filter((key) => even.has(key))).toEqual(keys);
+            expect(new Set(seen).size).toBe(seen.length);
+            expect([...seen].sort(byBytes)).toEqual(seen);
+          }
+        },
+        120_000,
+      );
     });
 
     describe('touch', () => {
@@ -454,17 +535,24 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         expect(stored?.metadata.storedAt).toBeGreaterThan(1_600_000_000_000);
       });
 
-      it.each([['undefined', undefined], ['a function', () => 1], ['a symbol', Symbol('x')]])('set refuses %s and leaves what was there', async (_, value) => {
+      it.each([
+        ['undefined', undefined],
+        ['a function', () => 1],
+        ['a symbol', Symbol('x')],
+      ])('set refuses %s and leaves what was there', async (_, value) => {
         await driver.set('json:kept', 'old');
         expect(await codeOf(() => driver.set('json:kept', value))).toBe('ERR_STORAGE_WRITE');
         expect(await driver.get('json:kept')).toBe('old');
       });
 
-      it.each(['', '{', 'undefined', '\ufeff', '<html>', '{"a":1}x'])('get of what is not JSON is ERR_CORRUPT: "%s"', async (text) => {
-        await driver.write('json:bad', entry(text));
-        expect(await codeOf(() => driver.get('json:bad'))).toBe('ERR_CORRUPT');
-        expect(textOf(await driver.read('json:bad'))).toBe(text);
-      });
+      it.each(['', '{', 'undefined', '\ufeff', '<html>', '{"a":1}x'])(
+        'get of what is not JSON is ERR_CORRUPT: "%s"',
+        async (text) => {
+          await driver.write('json:bad', entry(text));
+          expect(await codeOf(() => driver.get('json:bad'))).toBe('ERR_CORRUPT');
+          expect(textOf(await driver.read('json:bad'))).toBe(text);
+        },
+      );
 
       it('get of damaged gzip is ERR_CORRUPT', async () => {
         await driver.write('json:cut', entry(gzipSync('{"a":1}').subarray(0, 12), { encoding: 'gzip' }));
@@ -492,7 +580,9 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
     describe.skipIf(traits.eventual)(titled('many at once', traits.eventual), () => {
       it('64 writers of one key leave one of them, whole, listed once', async () => {
         const writers = Array.from({ length: 64 }, (_, i) => i);
-        await Promise.all(writers.map((i) => driver.write('crowd:one', entry(noise(1 + i * 97, i), { etag: String(i), storedAt: i }))));
+        await Promise.all(
+          writers.map((i) => driver.write('crowd:one', entry(noise(1 + i * 97, i), { etag: String(i), storedAt: i }))),
+        );
         const stored = await driver.read('crowd:one');
         const winner = Number(stored?.metadata.etag);
         expect(writers).toContain(winner);
@@ -525,7 +615,9 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         for (let i = 1; i <= 100; i++) await driver.write('crowd:read', entry('x'.repeat(i), { etag: String(i) }));
         going = false;
         for (const seen of await Promise.all(reading)) {
-          const torn = seen.filter((text) => !/^(\d+)=(\1|0)\/\1$/.test(text) || (text.includes('=0/') && text !== '1=0/1'));
+          const torn = seen.filter(
+            (text) => !/^(\d+)=(\1|0)\/\1$/.test(text) || (text.includes('=0/') && text !== '1=0/1'),
+          );
           expect(torn).toEqual([]);
         }
       });
@@ -542,18 +634,30 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
           return seen;
         })();
         for (let i = 0; i < 60; i++) {
-          await Promise.all([driver.write('crowd:gone', entry('a', { etag: 'a' })), driver.delete('crowd:gone'), driver.write('crowd:gone', entry('b', { etag: 'b' }))]);
+          await Promise.all([
+            driver.write('crowd:gone', entry('a', { etag: 'a' })),
+            driver.delete('crowd:gone'),
+            driver.write('crowd:gone', entry('b', { etag: 'b' })),
+          ]);
         }
         going = false;
         for (const each of await reading) expect([undefined, 'a|a', 'b|b']).toContain(each);
       });
 
       it('a write that was acknowledged is seen by every call after it', async () => {
-        await inParallel(Array.from({ length: 100 }, (_, i) => `seen:${i}`), 16, async (key) => {
-          await driver.write(key, entry(key));
-          const [stored, head, listed] = await Promise.all([driver.read(key), driver.head(key), collect(driver.list(key))]);
-          expect([textOf(stored), head?.size, listed.includes(key)]).toEqual([key, key.length, true]);
-        });
+        await inParallel(
+          Array.from({ length: 100 }, (_, i) => `seen:${i}`),
+          16,
+          async (key) => {
+            await driver.write(key, entry(key));
+            const [stored, head, listed] = await Promise.all([
+              driver.read(key),
+              driver.head(key),
+              collect(driver.list(key)),
+            ]);
+            expect([textOf(stored), head?.size, listed.includes(key)]).toEqual([key, key.length, true]);
+          },
+        );
       });
     });
 
@@ -575,24 +679,30 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         await own.close();
       });
 
-      it.skipIf(!reopen)(titled('keeps everything for the next one', reopen ? undefined : { reason: 'nothing outlives this driver' }), async () => {
-        const own = await create();
-        const names = within(own);
-        await inParallel(names, 8, ({ text }) => own.write(text, entry(text, { etag: 'e', encoding: 'br' })));
-        await own.delete('a');
-        await own.touch('A', { etag: 'touched' });
-        await own.close();
-        const again = await (reopen as NonNullable<typeof reopen>)(own);
-        const kept = names.map(({ text }) => text).filter((text) => text !== 'a').sort(byBytes);
-        expect(await collect(again.list())).toEqual(kept);
-        for (const text of kept) {
-          const stored = await again.read(text);
-          expect(textOf(stored)).toBe(text);
-          expect(stored?.metadata).toMatchObject({ etag: text === 'A' ? 'touched' : 'e', encoding: 'br' });
-        }
-        await again.close();
-        await destroy?.(again);
-      });
+      it.skipIf(!reopen)(
+        titled('keeps everything for the next one', reopen ? undefined : { reason: 'nothing outlives this driver' }),
+        async () => {
+          const own = await create();
+          const names = within(own);
+          await inParallel(names, 8, ({ text }) => own.write(text, entry(text, { etag: 'e', encoding: 'br' })));
+          await own.delete('a');
+          await own.touch('A', { etag: 'touched' });
+          await own.close();
+          const again = await (reopen as NonNullable<typeof reopen>)(own);
+          const kept = names
+            .map(({ text }) => text)
+            .filter((text) => text !== 'a')
+            .sort(byBytes);
+          expect(await collect(again.list())).toEqual(kept);
+          for (const text of kept) {
+            const stored = await again.read(text);
+            expect(textOf(stored)).toBe(text);
+            expect(stored?.metadata).toMatchObject({ etag: text === 'A' ? 'touched' : 'e', encoding: 'br' });
+          }
+          await again.close();
+          await destroy?.(again);
+        },
+      );
     });
 
     /** An empty driver, one for all tests that leave it empty. */

@@ -26,13 +26,40 @@ export interface WorkQueueContract {
   traits?: QueueTraits;
 }
 
-const item = (id: string, more: Partial<WorkItem> = {}): WorkItem => ({ type: 'partition', id, payload: { startKey: 'a', endKey: null }, priority: 1, attempts: 0, ...more });
+const item = (id: string, more: Partial<WorkItem> = {}): WorkItem => ({
+  type: 'partition',
+  id,
+  payload: { startKey: 'a', endKey: null },
+  priority: 1,
+  attempts: 0,
+  ...more,
+});
 const NONE = { waiting: 0, leased: 0, dead: 0 };
 const FIRST_PAUSE = 2_000;
 const SECOND_PAUSE = 4_000;
 
 /** Names of the things that a queue in Redis keeps beside its items. */
-const QUEUE_WORDS = ['id', 'wait', 'waiting', 'active', 'meta', 'events', 'delayed', 'failed', 'completed', 'prioritized', 'marker', 'pc', 'de', 'limiter', 'stalled', 'stalled-check', 'repeat', 'paused', 'lock'];
+const QUEUE_WORDS = [
+  'id',
+  'wait',
+  'waiting',
+  'active',
+  'meta',
+  'events',
+  'delayed',
+  'failed',
+  'completed',
+  'prioritized',
+  'marker',
+  'pc',
+  'de',
+  'limiter',
+  'stalled',
+  'stalled-check',
+  'repeat',
+  'paused',
+  'lock',
+];
 
 /** What every {@link WorkQueue} must do. */
 export function workQueueContract({ name, create, traits = {} }: WorkQueueContract): void {
@@ -104,7 +131,8 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
     describe('order', () => {
       it('is by priority, 1 first, then by arrival', async () => {
         const { queue } = await start();
-        for (const [i, priority] of [5, 1, 3, 1, 2, 5, 1].entries()) await queue.enqueue(item(`${priority}.${i}`, { priority }));
+        for (const [i, priority] of [5, 1, 3, 1, 2, 5, 1].entries())
+          await queue.enqueue(item(`${priority}.${i}`, { priority }));
         expect(ids(await drain(queue))).toEqual(['1.1', '1.3', '1.6', '2.4', '3.2', '5.0', '5.5']);
       });
 
@@ -119,19 +147,37 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
 
       it('takes any priority from 1', async () => {
         const { queue } = await start();
-        for (const priority of [Number.MAX_SAFE_INTEGER, 2 ** 31, 2 ** 21, 1]) await queue.enqueue(item(`p${priority}`, { priority }));
+        for (const priority of [Number.MAX_SAFE_INTEGER, 2 ** 31, 2 ** 21, 1])
+          await queue.enqueue(item(`p${priority}`, { priority }));
         const leases = await drain(queue);
         expect(leases[0]?.item.id).toBe('p1');
-        expect(leases.map(({ item }) => item.priority).sort((a, b) => a - b)).toEqual([1, 2 ** 21, 2 ** 31, Number.MAX_SAFE_INTEGER]);
+        expect(leases.map(({ item }) => item.priority).sort((a, b) => a - b)).toEqual([
+          1,
+          2 ** 21,
+          2 ** 31,
+          Number.MAX_SAFE_INTEGER,
+        ]);
       });
     });
 
     describe('items', () => {
       it('survive as plain JSON', async () => {
         const { queue } = await start();
-        const payload = { text: AWKWARD_NAMES.map(({ text }) => text), number: 1.5, none: null, deep: { list: [[], {}, [true]] }, lone: '\ud83d' };
+        const payload = {
+          text: AWKWARD_NAMES.map(({ text }) => text),
+          number: 1.5,
+          none: null,
+          deep: { list: [[], {}, [true]] },
+          lone: '\ud83d',
+        };
         await queue.enqueue({ type: 'any type at all: é\u{1f600}', id: 'json', payload, priority: 7, attempts: 0 });
-        expect((await queue.lease())?.item).toEqual({ type: 'any type at all: é\u{1f600}', id: 'json', payload, priority: 7, attempts: 0 });
+        expect((await queue.lease())?.item).toEqual({
+          type: 'any type at all: é\u{1f600}',
+          id: 'json',
+          payload,
+          priority: 7,
+          attempts: 0,
+        });
       });
 
       it('are not changed by what happens to the objects outside', async () => {
@@ -215,15 +261,32 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
       });
 
       const { onceWhileLeased } = traits;
-      it.skipIf(onceWhileLeased)(`while it is leased is a new item${onceWhileLeased ? ` (off: ${onceWhileLeased.reason})` : ''}`, async () => {
-        const { queue } = await start();
-        await queue.enqueue(item('a', { payload: 1 }));
-        const first = (await queue.lease()) as Lease;
-        await queue.enqueue(item('a', { payload: 2 }));
-        expect(await queue.size()).toEqual({ ...NONE, waiting: 1, leased: 1 });
-        await queue.ack(first);
-        expect((await queue.lease())?.item.payload).toBe(2);
-      });
+      it.skipIf(onceWhileLeased)(
+        `while it is leased is a new item${onceWhileLeased ? ` (off: ${onceWhileLeased.reason})` : ''}`,
+        async () => {
+          const { queue } = await start();
+          await queue.enqueue(item('a', { payload: 1 }));
+          const first = (await queue.lease()) as Lease;
+          await queue.enqueue(item('a', { payload: 2 }));
+          expect(await queue.size()).toEqual({ ...NONE, waiting: 1, leased: 1 });
+          await queue.ack(first);
+          expect((await queue.lease())?.item.payload).toBe(2);
+        },
+      );
+
+      it.skipIf(onceWhileLeased)(
+        `that failed and was enqueued again meanwhile is one item${onceWhileLeased ? ` (off: ${onceWhileLeased.reason})` : ''}`,
+        async () => {
+          const { queue, pass } = await start();
+          await queue.enqueue(item('a'));
+          const first = (await queue.lease()) as Lease;
+          await queue.enqueue(item('a'));
+          await queue.fail(first, 'failed');
+          expect(await queue.size()).toEqual({ ...NONE, waiting: 1 });
+          await pass(FIRST_PAUSE + 100);
+          expect(ids(await drain(queue))).toEqual(['a']);
+        },
+      );
     });
 
     describe('fail', () => {
@@ -283,13 +346,16 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
         expect(ids(await drain(queue))).toEqual(['urgent', 'idle']);
       }, 20_000);
 
-      it.each(['UnrecoverableError', 'DelayedError', 'RateLimitError'])('with an error named %s is a failure like any other', async (name) => {
-        const { queue } = await start();
-        await queue.enqueue(item('a'));
-        const error = Object.assign(new Error('bullmq:rateLimitExceeded'), { name });
-        await queue.fail((await queue.lease()) as Lease, error);
-        expect(await queue.size()).toEqual({ ...NONE, waiting: 1 });
-      });
+      it.each(['UnrecoverableError', 'DelayedError', 'RateLimitError'])(
+        'with an error named %s is a failure like any other',
+        async (name) => {
+          const { queue } = await start();
+          await queue.enqueue(item('a'));
+          const error = Object.assign(new Error('bullmq:rateLimitExceeded'), { name });
+          await queue.fail((await queue.lease()) as Lease, error);
+          expect(await queue.size()).toEqual({ ...NONE, waiting: 1 });
+        },
+      );
     });
 
     describe('waiting', () => {
@@ -355,7 +421,8 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
     });
 
     describe('concurrency', () => {
-      const soon = <T>(promise: Promise<T>) => Promise.race([promise, new Promise<'not yet'>((resolve) => setTimeout(() => resolve('not yet'), 300))]);
+      const soon = <T>(promise: Promise<T>) =>
+        Promise.race([promise, new Promise<'not yet'>((resolve) => setTimeout(() => resolve('not yet'), 300))]);
 
       it('holds a lease back until a place is free', async () => {
         const { queue } = await start(2);
@@ -448,7 +515,7 @@ export function workQueueContract({ name, create, traits = {} }: WorkQueueContra
         expect(await queue.lease({ waitMs: 10 })).toBeUndefined();
         await queue.ack(lease);
         await queue.fail(lease, 'late');
-      });
+      }, 5_000);
 
       it('gives what is still leased to the next one, where there is one', async ({ skip }) => {
         const { queue, another } = await start();

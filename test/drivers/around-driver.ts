@@ -1,4 +1,10 @@
-import { type EntryMetadata, type ListOptions, type OrderedStore, StorageDriver, type StoredEntry } from '@_all_docs/cache';
+import {
+  type EntryMetadata,
+  type ListOptions,
+  type OrderedStore,
+  StorageDriver,
+  type StoredEntry,
+} from '@_all_docs/cache';
 
 export type StorageVerb = 'read' | 'head' | 'write' | 'delete' | 'list' | 'touch' | 'get' | 'set' | 'has' | 'close';
 

@@ -26,7 +26,10 @@ export class ChaosDriver extends AroundDriver {
   readonly #when: 'before' | 'after' | 'either';
   readonly #verbs: ReadonlySet<StorageVerb> | undefined;
 
-  constructor(inner: StorageDriver, { share, seed = 1, codes = ['ERR_STORAGE_READ'], when = 'either', verbs }: ChaosOptions) {
+  constructor(
+    inner: StorageDriver,
+    { share, seed = 1, codes = ['ERR_STORAGE_READ'], when = 'either', verbs }: ChaosOptions,
+  ) {
     super(inner);
     this.share = share;
     this.#random = randomFrom(seed);

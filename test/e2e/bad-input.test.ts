@@ -229,7 +229,7 @@ describe.concurrent('flags', () => {
   });
 
   it('a config file that is wrong', async () => {
-    for (const text of ['{"rate":', '[]', 'null', '{"speed":1}', '{"rate":"fast"}']) {
+    for (const text of ['{"rate":', '[]', 'null', '{"rate":"fast"}']) {
       const env = { ALL_DOCS_CONFIG: tempFile('config.json', text) };
       const run = await runCli(
         ['bootstrap', '--plan', '--origin', fake.url, '--registry', fake.url, '--cache', cache],
@@ -328,10 +328,11 @@ describe.concurrent('cache directories', () => {
     chmodSync(join(directory, '..'), 0o755);
     const cwd = tempDir();
     chmodSync(cwd, 0o755);
+    const env = { HOME: cwd };
     await expectBoth(
       fetchInto(directory),
       { code: 'ERR_CACHE_UNWRITABLE', exit: 1, says: /--cache/ },
-      { cwd, ...(root ? { uid: 65534 } : {}) },
+      { cwd, env, ...(root ? { uid: 65534 } : {}) },
     );
     expect(readdirSync(directory)).toEqual([]);
   });

@@ -22,7 +22,9 @@ export class BodyCache {
   }
 
   #make(etag: string, make: () => Promise<Buffer>): Promise<Buffer> {
-    const made = make().then((body) => this.#keep(etag, body)).finally(() => this.#pending.delete(etag));
+    const made = make()
+      .then((body) => this.#keep(etag, body))
+      .finally(() => this.#pending.delete(etag));
     this.#pending.set(etag, made);
     return made;
   }

@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 
 export interface Reply {
@@ -15,7 +15,9 @@ export interface Reply {
 
 /** One request on a connection of its own; the path goes out exactly as given. Rejects when the message is cut or cannot be inflated. */
 export function ask(
-  url: string, path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  url: string,
+  path: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<Reply> {
   const { hostname, port } = new URL(url);
   const { method = 'GET', headers = {}, body } = options;
@@ -23,7 +25,9 @@ export function ask(
     const req = request({ hostname, port, path, method, headers, agent: false }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('error', (error) => reject(Object.assign(error, { received: Buffer.concat(chunks), headers: res.headers })));
+      res.on('error', (error) =>
+        reject(Object.assign(error, { received: Buffer.concat(chunks), headers: res.headers })),
+      );
       res.on('end', () => {
         try {
           resolve(reply(res.statusCode ?? 0, res.headers, Buffer.concat(chunks)));

@@ -2,15 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { badRequest, jsonAnswer, notAllowed, notFound } from './answer.ts';
-import type { FakeOrigin } from './server.ts';
 import type { Route } from './route.ts';
+import type { FakeOrigin } from './server.ts';
 import type { Answer, RemovalKind } from './types.ts';
 
 const MOST = 16 * 1024 * 1024;
 const REMOVALS: readonly string[] = ['deleted', 'unpublished', 'placeholder', '404'];
 
 /** `/-/fake/…`: the same steering as the object's methods, for another process. */
-export async function control(fake: FakeOrigin, route: Route, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function control(
+  fake: FakeOrigin,
+  route: Route,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   if (route.path === '/-/fake/names' && req.method === 'GET') return sendNames(fake, res);
   const answer = await steer(fake, route, req).catch((error: unknown) => badRequest(String(error)));
   res.writeHead(answer.status, answer.headers);

@@ -32,14 +32,19 @@ export function stubText(outline: Outline): string {
 export function placeholderText(outline: Outline): string {
   const { doc, form } = outline;
   const version = '0.0.1-security';
-  const full = `,"description":"security holding package","repository":"npm/security-holder","_id":${
-    idText(doc.name, version)},"maintainers":[${NPM_USER}],"_npmUser":${NPM_USER}`;
+  const full = `,"description":"security holding package","repository":"npm/security-holder","_id":${idText(
+    doc.name,
+    version,
+  )},"maintainers":[${NPM_USER}],"_npmUser":${NPM_USER}`;
   const manifest = `"${version}":{"name":${JSON.stringify(doc.name)},"version":"${version}"${
-    form === 'full' ? full : ''},${distText(outline, version, 0)}}`;
+    form === 'full' ? full : ''
+  },${distText(outline, version, 0)}}`;
   const tags = `"latest":"${version}"`;
   if (form === 'abbreviated') return abbreviatedText(outline, tags, manifest);
-  return `${headText(outline)},"dist-tags":{${tags}},"versions":{${manifest}},${
-    timeText(outline, `"${version}":"${iso(outline.modified)}"`)},"maintainers":[${NPM_USER}],"description":"security holding package"}`;
+  return `${headText(outline)},"dist-tags":{${tags}},"versions":{${manifest}},${timeText(
+    outline,
+    `"${version}":"${iso(outline.modified)}"`,
+  )},"maintainers":[${NPM_USER}],"description":"security holding package"}`;
 }
 
 export function tagsText({ plan }: Outline): string {
@@ -65,9 +70,12 @@ export function describeText(outline: Outline, room: number, hash: number): stri
   const { plan, prose } = outline;
   const people = peopleText(plan.hash);
   const page = `https://code.example/${plan.hash.toString(36)}`;
-  const text = `${plan.hash % 7 === 0 ? `,"users":{"user${hash % 999}":true}` : ''},"maintainers":[${people}],"description":"${
-    prose.text(plan.hash, 60 + (plan.hash % 60))}","homepage":"${page}#readme","keywords":["fake","${plan.hash % 100}"],"repository":{"type":"git","url":"git+${
-    page}.git"},"author":${people},"bugs":{"url":"${page}/issues"},"license":"MIT"`;
+  const text = `${plan.hash % 7 === 0 ? `,"users":{"user${hash % 999}":true}` : ''},"maintainers":[${people}],"description":"${prose.text(
+    plan.hash,
+    60 + (plan.hash % 60),
+  )}","homepage":"${page}#readme","keywords":["fake","${plan.hash % 100}"],"repository":{"type":"git","url":"git+${
+    page
+  }.git"},"author":${people},"bugs":{"url":"${page}/issues"},"license":"MIT"`;
   const readme = prose.text(hash, Math.max(0, Math.min(LONGEST_README - 40, room - text.length - 40)));
   return `${text},"readme":"${readme}","readmeFilename":"README.md"}`;
 }
@@ -78,7 +86,8 @@ export function manifestWriter(outline: Outline): (index: number) => string {
   const name = JSON.stringify(doc.name);
   const people = peopleText(plan.hash);
   const tail = `"_npmUser":${people},"maintainers":[${people}],"_nodeVersion":"${10 + (plan.hash % 14)}.1.0","_npmVersion":"${
-    6 + (plan.hash % 6)}.2.0","_hasShrinkwrap":false}`;
+    6 + (plan.hash % 6)
+  }.2.0","_hasShrinkwrap":false}`;
   const deprecatedBelow = plan.hash % 33 === 0 ? plan.versions / 2 : 0;
   return (index) => {
     const version = versionAt(plan, index);

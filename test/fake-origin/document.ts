@@ -1,14 +1,14 @@
 import { Affine } from './affine.ts';
-import { ERA_LENGTH, makeEra } from './era.ts';
-import type { Era, EraSources } from './era.ts';
-import { hashText, hex32, mix } from './hash.ts';
 import { fullText, placeholderText, stubText } from './document-text.ts';
+import type { Era, EraSources } from './era.ts';
+import { ERA_LENGTH, makeEra } from './era.ts';
+import { hashText, hex32, mix } from './hash.ts';
 import { hugeText } from './huge-text.ts';
-import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
 import type { Plan } from './plan.ts';
+import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
 import { Prose } from './prose.ts';
-import { namedTarballs, pooledTarballs } from './tarballs.ts';
 import type { Tarball, TarballSource } from './tarballs.ts';
+import { namedTarballs, pooledTarballs } from './tarballs.ts';
 import type { Doc, FakeOriginOptions, Form } from './types.ts';
 import type { World } from './world.ts';
 
@@ -78,9 +78,10 @@ export class Documents {
 
   /** Whether the version's tarball can be fetched, and it. */
   tarball(doc: Doc, version: string): Tarball | undefined {
-    const there = doc.removed === undefined
-      ? versionIndex(this.plan(doc), version) !== -1
-      : doc.removed === 'placeholder' && version === PLACEHOLDER_VERSION;
+    const there =
+      doc.removed === undefined
+        ? versionIndex(this.plan(doc), version) !== -1
+        : doc.removed === 'placeholder' && version === PLACEHOLDER_VERSION;
     return there ? this.#tarballs(doc.name, version) : undefined;
   }
 
@@ -95,7 +96,10 @@ export class Documents {
     let current = -1;
     let era: Era | undefined;
     return {
-      doc, plan, base, form,
+      doc,
+      plan,
+      base,
+      form,
       rev: this.#world.rev(doc),
       modified: modifiedAt(plan, doc),
       prose: this.#prose,

@@ -1,8 +1,8 @@
-import { mix, random } from './hash.ts';
 import type { Affine } from './affine.ts';
+import { mix, random } from './hash.ts';
 import type { NameTable } from './name-table.ts';
 import type { Prose } from './prose.ts';
-import { WORDS, pick } from './words.ts';
+import { pick, WORDS } from './words.ts';
 
 /** So many versions in a row share their dependencies and scripts. */
 export const ERA_LENGTH = 8;
@@ -31,12 +31,17 @@ export function makeEra(sources: EraSources, id: number, hash: number, era: numb
   const next = random(mix(hash ^ Math.imul(era + 1, 0x27d4eb2f)));
   const platform = next() < 0.02;
   const installs = next() < 0.03 ? pick(HARMLESS, next) : undefined;
-  const scripts = [`"test":"node --test"`, `"build":"${pick(WORDS, next)} --out dist"`, `"lint":"${pick(WORDS, next)} ."`];
+  const scripts = [
+    `"test":"node --test"`,
+    `"build":"${pick(WORDS, next)} --out dist"`,
+    `"lint":"${pick(WORDS, next)} ."`,
+  ];
   if (installs) scripts.push(`"${installs}":"node -e 0"`);
   const description = sources.prose.text(mix(hash + era), 40 + Math.floor(next() * 80));
   return {
     full: `,"description":"${description}","main":"index.js","scripts":{${scripts.join()}},"license":"MIT"${
-      platform ? ',"libc":["glibc"]' : ''}`,
+      platform ? ',"libc":["glibc"]' : ''
+    }`,
     abbreviated: installs ? ',"hasInstallScript":true' : '',
     shared:
       member('dependencies', pickNames(sources, id, Math.floor(next() ** 2 * 9), next)) +
@@ -64,7 +69,8 @@ function pickNames(sources: EraSources, id: number, count: number, next: () => n
   const names = new Set<string>();
   for (let i = 0; i < count; i++) {
     const name = table.at(popularity.forward(Math.floor(rank * next() ** 3)));
-    if (rank > 0 && /^(@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]{0,80}$/.test(name) && name !== 'node_modules') names.add(name);
+    if (rank > 0 && /^(@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]{0,80}$/.test(name) && name !== 'node_modules')
+      names.add(name);
   }
   return [...names];
 }

@@ -17,7 +17,14 @@ export class Exchange {
   /** `http://` and the Host that was asked. */
   readonly base: string;
 
-  constructor(origin: Origin, counters: Counters, req: IncomingMessage, res: ServerResponse, route: Route, base: string) {
+  constructor(
+    origin: Origin,
+    counters: Counters,
+    req: IncomingMessage,
+    res: ServerResponse,
+    route: Route,
+    base: string,
+  ) {
     this.origin = origin;
     this.counters = counters;
     this.req = req;

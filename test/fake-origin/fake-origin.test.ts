@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { startFakeOrigin } from './index.ts';
 import type { FakeOrigin, FaultRule } from './index.ts';
+import { startFakeOrigin } from './index.ts';
 
 let fake: FakeOrigin;
 afterEach(() => fake.close());
@@ -13,17 +13,23 @@ async function start(faults: FaultRule[], more: { latencyMs?: number; packages?:
 }
 
 describe('faults', () => {
-  it.each([['429', 429], ['500', 500], ['502', 502], ['503', 503], ['html-200', 200], ['html-403', 403], ['html-404', 404]] as const)(
-    '%s', async (fault, status) => {
-      await start([{ fault, path: '^/a$' }]);
-      const reply = await ask(fake.url, '/a');
-      expect(reply.status).toBe(status);
-      expect(reply.headers['content-type']).toMatch(fault === '500' ? /json/ : /html/);
-      expect(fake.stats()).toMatchObject({ faults: { [fault]: 1 }, byStatus: { [status]: 1 } });
-      expect([fake.requestsFor('a'), fake.requestsServed('a')]).toEqual([1, 0]);
-      expect((await ask(fake.url, '/jquery')).status).toBe(200);
-    },
-  );
+  it.each([
+    ['429', 429],
+    ['500', 500],
+    ['502', 502],
+    ['503', 503],
+    ['html-200', 200],
+    ['html-403', 403],
+    ['html-404', 404],
+  ] as const)('%s', async (fault, status) => {
+    await start([{ fault, path: '^/a$' }]);
+    const reply = await ask(fake.url, '/a');
+    expect(reply.status).toBe(status);
+    expect(reply.headers['content-type']).toMatch(fault === '500' ? /json/ : /html/);
+    expect(fake.stats()).toMatchObject({ faults: { [fault]: 1 }, byStatus: { [status]: 1 } });
+    expect([fake.requestsFor('a'), fake.requestsServed('a')]).toEqual([1, 0]);
+    expect((await ask(fake.url, '/jquery')).status).toBe(200);
+  });
 
   it('429 has every form of Retry-After', async () => {
     await start([]);
@@ -48,7 +54,9 @@ describe('faults', () => {
 
   it('reset-body promises a length and gives half of it', async () => {
     await start([{ fault: 'reset-body' }]);
-    const error = await ask(fake.url, '/a').catch((cut: unknown) => cut as { received: Buffer; headers: Record<string, string> });
+    const error = await ask(fake.url, '/a').catch(
+      (cut: unknown) => cut as { received: Buffer; headers: Record<string, string> },
+    );
     const { received, headers } = error as { received: Buffer; headers: Record<string, string> };
     expect(received.length).toBe(Math.floor(Number(headers['content-length']) / 2));
     expect(received.toString()).toBe(JSON.stringify(fake.packument('a')).slice(0, received.length));
@@ -64,7 +72,8 @@ describe('faults', () => {
 
   it('rate-limit lets so many through in a second', async () => {
     await start([{ fault: 'rate-limit', perSecond: 5, retryAfter: '1', kinds: ['packument'] }]);
-    const burst = async () => (await Promise.all(Array.from({ length: 12 }, () => ask(fake.url, '/a')))).map((r) => r.status);
+    const burst = async () =>
+      (await Promise.all(Array.from({ length: 12 }, () => ask(fake.url, '/a')))).map((r) => r.status);
     expect((await burst()).filter((status) => status === 200).length).toBe(5);
     expect((await ask(fake.url, '/')).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 1050));
@@ -76,7 +85,9 @@ describe('faults', () => {
 describe('rules', () => {
   const statuses = async (names: readonly string[]) => {
     const seen: [string, number][] = [];
-    for (const name of names) for (let i = 0; i < 3; i++) seen.push([`${name} ${i}`, (await ask(fake.url, `/${encodeURIComponent(name)}`)).status]);
+    for (const name of names)
+      for (let i = 0; i < 3; i++)
+        seen.push([`${name} ${i}`, (await ask(fake.url, `/${encodeURIComponent(name)}`)).status]);
     return new Map(seen);
   };
 
@@ -99,15 +110,27 @@ describe('rules', () => {
   });
 
   it('hit kinds and queries', async () => {
-    await start([{ fault: '502', kinds: ['allDocs'] }, { fault: '500', path: '_changes.*since=7' }]);
+    await start([
+      { fault: '502', kinds: ['allDocs'] },
+      { fault: '500', path: '_changes.*since=7' },
+    ]);
     const status = async (path: string) => (await ask(fake.url, path)).status;
-    expect(await Promise.all(['/_all_docs', '/registry/_all_docs', '/a', '/_changes?since=7', '/_changes?since=8'].map(status)))
-      .toEqual([502, 502, 200, 500, 200]);
+    expect(
+      await Promise.all(
+        ['/_all_docs', '/registry/_all_docs', '/a', '/_changes?since=7', '/_changes?since=8'].map(status),
+      ),
+    ).toEqual([502, 502, 200, 500, 200]);
   });
 
   it('that are nonsense are refused', async () => {
     await start([]);
-    for (const rules of [{}, [{ fault: 'x' }], [{ fault: '500', share: 2 }], [{ fault: '500', path: '(' }], [{ fault: 'rate-limit' }]]) {
+    for (const rules of [
+      {},
+      [{ fault: 'x' }],
+      [{ fault: '500', share: 2 }],
+      [{ fault: '500', path: '(' }],
+      [{ fault: 'rate-limit' }],
+    ]) {
       expect(() => fake.setFaults(rules as never)).toThrow();
       expect((await ask(fake.url, '/-/fake/faults', { method: 'POST', body: JSON.stringify(rules) })).status).toBe(400);
     }
@@ -120,7 +143,10 @@ describe('statistics', () => {
     const { headers } = await ask(fake.url, '/a');
     await Promise.all([
       ask(fake.url, '/a', { headers: { 'if-none-match': headers.etag as string } }),
-      ask(fake.url, '/_all_docs'), ask(fake.url, '/'), ask(fake.url, '/nobody'), ask(fake.url, '/-/fake/stats'),
+      ask(fake.url, '/_all_docs'),
+      ask(fake.url, '/'),
+      ask(fake.url, '/nobody'),
+      ask(fake.url, '/-/fake/stats'),
     ]);
     const stats = fake.stats();
     expect(stats).toMatchObject({ requests: 5, notModified: 1, maxInFlight: 4, byStatus: { 200: 3, 304: 1, 404: 1 } });
@@ -135,16 +161,31 @@ describe('statistics', () => {
 });
 
 describe('the program', () => {
-  const run = (...flags: string[]) => spawn(process.execPath, [fileURLToPath(new URL('main.ts', import.meta.url)), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = (...flags: string[]) =>
+    spawn(process.execPath, [fileURLToPath(new URL('main.ts', import.meta.url)), ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   const ended = (child: ReturnType<typeof run>) => new Promise<number | null>((resolve) => child.once('exit', resolve));
 
   it('prints one line, is steered over HTTP, and ends on SIGTERM', async () => {
     await start([]);
-    const child = run('--packages', '150', '--seed', '2', '--sizes', 'small', '--faults', '[{"fault":"500","path":"^/a$"}]');
-    const line = await new Promise<string>((resolve) => child.stdout.once('data', (data: Buffer) => resolve(data.toString())));
+    const child = run(
+      '--packages',
+      '150',
+      '--seed',
+      '2',
+      '--sizes',
+      'small',
+      '--faults',
+      '[{"fault":"500","path":"^/a$"}]',
+    );
+    const line = await new Promise<string>((resolve) =>
+      child.stdout.once('data', (data: Buffer) => resolve(data.toString())),
+    );
     expect(line).toMatch(/^\{"type":"listening","url":"http:\/\/127\.0\.0\.1:\d+","packages":150\}\n$/);
     const { url } = JSON.parse(line) as { url: string };
-    const post = async (verb: string, body?: unknown) => (await ask(url, `/-/fake/${verb}`, { method: 'POST', body: JSON.stringify(body ?? {}) })).status;
+    const post = async (verb: string, body?: unknown) =>
+      (await ask(url, `/-/fake/${verb}`, { method: 'POST', body: JSON.stringify(body ?? {}) })).status;
     expect((await ask(url, '/a')).status).toBe(500);
     expect(await post('faults', [])).toBe(200);
     expect((await ask(url, '/a')).status).toBe(200);
@@ -162,10 +203,14 @@ describe('the program', () => {
     expect(await exit).toBe(0);
   });
 
-  it.each([['--packages', 'many'], ['--packages', '1', '--bogus'], ['--packages', '1', '--sizes', 'huge'], ['--packages', '1', '--faults', '[{}]'], []])(
-    'refuses %s %s %s', async (...flags) => {
-      await start([]);
-      expect(await ended(run(...flags))).toBe(2);
-    },
-  );
+  it.each([
+    ['--packages', 'many'],
+    ['--packages', '1', '--bogus'],
+    ['--packages', '1', '--sizes', 'huge'],
+    ['--packages', '1', '--faults', '[{}]'],
+    [],
+  ])('refuses %s %s %s', async (...flags) => {
+    await start([]);
+    expect(await ended(run(...flags))).toBe(2);
+  });
 });

@@ -1,8 +1,15 @@
 import { notFound, textAnswer } from './answer.ts';
-import { send, sendHonest } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
+import { send, sendHonest } from './exchange.ts';
 import {
-  badUtf8, corruptGzip, hostileKeys, sameEtag, unsolicited304, wholeCut, wrongEtag, wrongName,
+  badUtf8,
+  corruptGzip,
+  hostileKeys,
+  sameEtag,
+  unsolicited304,
+  wholeCut,
+  wrongEtag,
+  wrongName,
 } from './fault-body.ts';
 import type { Hit } from './fault-book.ts';
 import { gzipBomb, huge } from './fault-large.ts';

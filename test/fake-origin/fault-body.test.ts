@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { startFakeOrigin } from './index.ts';
 import type { FakeOrigin, FaultRule } from './index.ts';
+import { startFakeOrigin } from './index.ts';
 
 const CORGI = { accept: 'application/vnd.npm.install-v1+json' };
 const GZIP = { 'accept-encoding': 'gzip' };
@@ -118,16 +118,19 @@ describe('ETags that lie', () => {
 });
 
 describe('bodies of their own', () => {
-  it.each([['empty', 200, ''], ['json-array', 200, '[]'], ['json-null', 200, 'null'], ['not-found', 404, '{"error":"Not found"}']] as const)(
-    '%s', async (fault, status, text) => {
-      await start({ fault, times: 1 });
-      const reply = await get('/jquery', GZIP);
-      expect([reply.status, reply.text]).toEqual([status, text]);
-      expect(reply.headers).toMatchObject({ 'content-type': 'application/json', 'content-length': String(text.length) });
-      expect((await get('/jquery')).status).toBe(200);
-      expect([fake.requestsFor('jquery'), fake.requestsServed('jquery')]).toEqual([2, 1]);
-    },
-  );
+  it.each([
+    ['empty', 200, ''],
+    ['json-array', 200, '[]'],
+    ['json-null', 200, 'null'],
+    ['not-found', 404, '{"error":"Not found"}'],
+  ] as const)('%s', async (fault, status, text) => {
+    await start({ fault, times: 1 });
+    const reply = await get('/jquery', GZIP);
+    expect([reply.status, reply.text]).toEqual([status, text]);
+    expect(reply.headers).toMatchObject({ 'content-type': 'application/json', 'content-length': String(text.length) });
+    expect((await get('/jquery')).status).toBe(200);
+    expect([fake.requestsFor('jquery'), fake.requestsServed('jquery')]).toEqual([2, 1]);
+  });
 
   it('wrong-name: the whole document of another package', async () => {
     await start({ fault: 'wrong-name' });
@@ -170,7 +173,11 @@ describe('bodies with a sting', () => {
 
   it.each([[{}], [GZIP], [CORGI]])('bad-utf8: in the readme, valid JSON to a lenient reader: %o', async (headers) => {
     await start({ fault: 'bad-utf8' });
-    const { raw, text, headers: { 'content-encoding': encoding } } = await get('/jquery', headers);
+    const {
+      raw,
+      text,
+      headers: { 'content-encoding': encoding },
+    } = await get('/jquery', headers);
     const bytes = encoding === 'gzip' ? gunzipSync(raw) : raw;
     expect(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes)).toThrow();
     const { readme, ...rest } = parse(text);
@@ -221,9 +228,19 @@ describe('rules of these faults', () => {
   });
 
   it.each([
-    { fault: 'wrong-length' }, { fault: 'wrong-length', by: 0 }, { fault: 'wrong-length', by: 1.5 }, { fault: 'stall', at: 'end' },
-    { fault: 'drip', msPerChunk: -1 }, { fault: 'drip', chunkBytes: 0 }, { fault: 'redirect-host' }, { fault: 'redirect-host', to: '/x' },
-    { fault: 'huge', bytes: 10 }, { fault: 'page-cut', rows: -1 }, { fault: 'page-cut', kinds: ['packument'] }, { fault: 'huge', kinds: ['allDocs'] }, null,
+    { fault: 'wrong-length' },
+    { fault: 'wrong-length', by: 0 },
+    { fault: 'wrong-length', by: 1.5 },
+    { fault: 'stall', at: 'end' },
+    { fault: 'drip', msPerChunk: -1 },
+    { fault: 'drip', chunkBytes: 0 },
+    { fault: 'redirect-host' },
+    { fault: 'redirect-host', to: '/x' },
+    { fault: 'huge', bytes: 10 },
+    { fault: 'page-cut', rows: -1 },
+    { fault: 'page-cut', kinds: ['packument'] },
+    { fault: 'huge', kinds: ['allDocs'] },
+    null,
   ])('are refused when they are nonsense: %o', async (rule) => {
     await start();
     expect(() => fake.setFaults([rule] as never)).toThrow(TypeError);

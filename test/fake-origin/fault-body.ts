@@ -104,6 +104,8 @@ async function plainBody(exchange: Exchange, name?: string): Promise<{ answer: A
 function nextName({ origin: { world }, route }: Exchange): string | undefined {
   const after = world.page(Buffer.from(`${route.name}\0`), null, true, 100).ids;
   const first = world.page(null, null, true, 100).ids;
-  const id = [...after, ...first].find((other) => world.doc(other).removed === undefined && world.nameOf(other) !== route.name);
+  const id = [...after, ...first].find(
+    (other) => world.doc(other).removed === undefined && world.nameOf(other) !== route.name,
+  );
   return id === undefined ? undefined : world.nameOf(id);
 }

@@ -1,5 +1,5 @@
-import { ONLY_KIND } from './fault-rule.ts';
 import type { FaultRule } from './fault-rule.ts';
+import { ONLY_KIND } from './fault-rule.ts';
 import { hashText, mix, unit } from './hash.ts';
 import type { Route } from './route.ts';
 import { checkRules } from './rule-check.ts';
@@ -38,7 +38,10 @@ export class FaultBook {
     const checked = checkRules(rules);
     this.#asked.clear();
     this.#rules = checked.map((rule) => ({
-      rule, path: rule.path === undefined ? undefined : new RegExp(rule.path, 'u'), done: new Map(), passed: [],
+      rule,
+      path: rule.path === undefined ? undefined : new RegExp(rule.path, 'u'),
+      done: new Map(),
+      passed: [],
     }));
   }
 

@@ -1,15 +1,20 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { request } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { startFakeOrigin } from './index.ts';
 import type { FakeOrigin, FaultRule } from './index.ts';
+import { startFakeOrigin } from './index.ts';
 
 const CORGI = { accept: 'application/vnd.npm.install-v1+json' };
 const GZIP = { 'accept-encoding': 'gzip' };
-interface Packument { name: string; versions: Record<string, { name: string; version: string }>; 'dist-tags': { latest: string }; time: Record<string, string> }
+interface Packument {
+  name: string;
+  versions: Record<string, { name: string; version: string }>;
+  'dist-tags': { latest: string };
+  time: Record<string, string>;
+}
 
 let fake: FakeOrigin;
 afterEach(() => fake.close());
@@ -83,23 +88,28 @@ describe('huge', () => {
     expect(fake.stats().bytes).toBe(packed);
   });
 
-  it.each([['jquery', {}], ['naïve-日本', {}], ['n'.repeat(214), CORGI], ['@a/b', CORGI], ['naïve-日本', CORGI]])(
-    'has the exact size and the same text both ways: %s %o', async (name, form) => {
-      await start({ fault: 'huge', bytes: 1_234_567 });
-      const path = `/${encodeURIComponent(name)}`;
-      const [plain, zipped] = [await get(path, form), await get(path, { ...form, ...GZIP })];
-      expect(plain.raw.length).toBe(1_234_567);
-      expect([zipped.headers['content-encoding'], zipped.headers['content-length']]).toEqual(['gzip', undefined]);
-      expect(zipped.text === plain.text).toBe(true);
-      const document = JSON.parse(plain.text) as Packument;
-      expect(document.name).toBe(name);
-      for (const [version, manifest] of Object.entries(document.versions)) expect(manifest).toMatchObject({ name, version });
-      fake.setFaults([]);
-      const honest = await get(path, form);
-      expect(Object.keys(document)).toEqual(Object.keys(JSON.parse(honest.text) as object));
-      expect(plain.headers.etag).not.toBe(honest.headers.etag);
-    },
-  );
+  it.each([
+    ['jquery', {}],
+    ['naïve-日本', {}],
+    ['n'.repeat(214), CORGI],
+    ['@a/b', CORGI],
+    ['naïve-日本', CORGI],
+  ])('has the exact size and the same text both ways: %s %o', async (name, form) => {
+    await start({ fault: 'huge', bytes: 1_234_567 });
+    const path = `/${encodeURIComponent(name)}`;
+    const [plain, zipped] = [await get(path, form), await get(path, { ...form, ...GZIP })];
+    expect(plain.raw.length).toBe(1_234_567);
+    expect([zipped.headers['content-encoding'], zipped.headers['content-length']]).toEqual(['gzip', undefined]);
+    expect(zipped.text === plain.text).toBe(true);
+    const document = JSON.parse(plain.text) as Packument;
+    expect(document.name).toBe(name);
+    for (const [version, manifest] of Object.entries(document.versions))
+      expect(manifest).toMatchObject({ name, version });
+    fake.setFaults([]);
+    const honest = await get(path, form);
+    expect(Object.keys(document)).toEqual(Object.keys(JSON.parse(honest.text) as object));
+    expect(plain.headers.etag).not.toBe(honest.headers.etag);
+  });
 
   it('is made no faster than it is read, and let go with the client', async () => {
     await start({ fault: 'huge', bytes: 300_000_000 });

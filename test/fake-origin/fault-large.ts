@@ -23,13 +23,22 @@ export async function gzipBomb({ bytes = BOMB_BYTES }: FaultRule): Promise<Answe
   const bomb = bombs.get(bytes) ?? makeBomb(bytes);
   bombs.set(bytes, bomb);
   const body = await bomb;
-  const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': String(body.length) };
+  const headers = {
+    'content-type': 'application/json',
+    'content-encoding': 'gzip',
+    'content-length': String(body.length),
+  };
   return { status: 200, headers, body };
 }
 
 /** The asked document with versions enough for `bytes`, rendered while it is sent. Compressed, its length is not told. */
 export async function huge(exchange: Exchange, { rule: { bytes = HUGE_BYTES } }: Hit): Promise<Answer | undefined> {
-  const { origin: { world, documents }, route, base, req } = exchange;
+  const {
+    origin: { world, documents },
+    route,
+    base,
+    req,
+  } = exchange;
   const honest = await exchange.plain();
   const doc = world.find(route.name as string);
   if (honest.status !== 200 || !doc || doc.removed !== undefined) return undefined;
@@ -39,7 +48,12 @@ export async function huge(exchange: Exchange, { rule: { bytes = HUGE_BYTES } }:
   if (!admitsGzip(req.headers['accept-encoding'])) {
     return { status: 200, headers: { ...headers, 'content-length': String(bytes) }, body: null, stream: text };
   }
-  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: null, stream: () => text().pipe(createGzip({ level: 1 })) };
+  return {
+    status: 200,
+    headers: { ...headers, 'content-encoding': 'gzip' },
+    body: null,
+    stream: () => text().pipe(createGzip({ level: 1 })),
+  };
 }
 
 /** One list of noughts, `bytes` of valid JSON. zlib works on its own threads, so the server goes on meanwhile. */

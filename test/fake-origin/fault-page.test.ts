@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { startFakeOrigin } from './index.ts';
 import type { FakeOrigin, FaultRule } from './index.ts';
+import { startFakeOrigin } from './index.ts';
 
-interface Page { total_rows: number; offset: number; rows: { id: string; key: string; value: { rev: string } }[] }
+interface Page {
+  total_rows: number;
+  offset: number;
+  rows: { id: string; key: string; value: { rev: string } }[];
+}
 
 let fake: FakeOrigin;
 let names: string[];
@@ -15,7 +19,8 @@ afterAll(() => fake.close());
 
 const q = (key: string | undefined) => encodeURIComponent(JSON.stringify(key));
 const range = (from: number, to: number) => `startkey=${q(names[from])}&endkey=${q(names[to])}`;
-const page = async (query: string) => JSON.parse((await ask(fake.url, `/_all_docs?${query}`, { headers: { 'accept-encoding': 'gzip' } })).text) as Page;
+const page = async (query: string) =>
+  JSON.parse((await ask(fake.url, `/_all_docs?${query}`, { headers: { 'accept-encoding': 'gzip' } })).text) as Page;
 const ids = ({ rows }: Page) => rows.map((row) => row.id);
 
 function fail(rule: FaultRule): void {
@@ -107,13 +112,20 @@ describe('total-moves', () => {
 
 describe('faults of pages', () => {
   it('hit pages only, combine, and let a bad query be bad', async () => {
-    fake.setFaults([{ fault: 'page-cut', rows: 1, path: 'limit=9', times: 1 }, { fault: 'rows-duplicate', path: 'limit=9' }]);
+    fake.setFaults([
+      { fault: 'page-cut', rows: 1, path: 'limit=9', times: 1 },
+      { fault: 'rows-duplicate', path: 'limit=9' },
+    ]);
     fake.resetStats();
     const seen = [];
     for (let i = 0; i < 2; i++) seen.push((await page('limit=9')).rows.length);
     expect(seen).toEqual([1, 10]);
     fail({ fault: 'page-cut' });
-    for (const [path, status] of [['/jquery', 200], ['/_changes', 200], ['/_all_docs?limit=x', 400]] as const) {
+    for (const [path, status] of [
+      ['/jquery', 200],
+      ['/_changes', 200],
+      ['/_all_docs?limit=x', 400],
+    ] as const) {
       expect((await ask(fake.url, path)).status).toBe(status);
     }
     expect(fake.stats().faults).toEqual({});

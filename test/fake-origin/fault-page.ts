@@ -1,8 +1,8 @@
 import type { Exchange } from './exchange.ts';
 import type { Hit } from './fault-book.ts';
 import { mix } from './hash.ts';
-import { allDocsAnswer } from './pages.ts';
 import type { AllDocsPage } from './pages.ts';
+import { allDocsAnswer } from './pages.ts';
 import type { Answer } from './types.ts';
 import type { World } from './world.ts';
 
@@ -58,4 +58,7 @@ export const rowsUnordered: PageBend = (page, { draw }) => {
 };
 
 /** `total_rows` up to 50 off, another way each time. */
-export const totalMoves: PageBend = (page, { draw }) => ({ ...page, total: Math.max(0, page.total + (draw % 101) - 50) });
+export const totalMoves: PageBend = (page, { draw }) => ({
+  ...page,
+  total: Math.max(0, page.total + (draw % 101) - 50),
+});

@@ -1,10 +1,41 @@
 import type { RequestKind } from './types.ts';
 
 export const FAULTS = [
-  '429', '500', '502', '503', 'reset', 'reset-body', 'cut-body', 'html-200', 'html-403', 'html-404', 'rate-limit',
-  'stall', 'drip', 'wrong-length', 'whole-cut', 'corrupt-gzip', 'gzip-bomb', 'wrong-etag', 'same-etag', 'unsolicited-304',
-  'empty', 'json-array', 'json-null', 'wrong-name', 'hostile-keys', 'bad-utf8', 'redirect-loop', 'redirect-host', 'not-found',
-  'huge', 'page-cut', 'rows-outside', 'rows-duplicate', 'rows-unordered', 'total-moves',
+  '429',
+  '500',
+  '502',
+  '503',
+  'reset',
+  'reset-body',
+  'cut-body',
+  'html-200',
+  'html-403',
+  'html-404',
+  'rate-limit',
+  'stall',
+  'drip',
+  'wrong-length',
+  'whole-cut',
+  'corrupt-gzip',
+  'gzip-bomb',
+  'wrong-etag',
+  'same-etag',
+  'unsolicited-304',
+  'empty',
+  'json-array',
+  'json-null',
+  'wrong-name',
+  'hostile-keys',
+  'bad-utf8',
+  'redirect-loop',
+  'redirect-host',
+  'not-found',
+  'huge',
+  'page-cut',
+  'rows-outside',
+  'rows-duplicate',
+  'rows-unordered',
+  'total-moves',
 ] as const;
 
 export type FaultKind = (typeof FAULTS)[number];
@@ -45,6 +76,14 @@ export interface FaultRule {
 
 /** What these faults do makes sense only there. Requests of other kinds are no matches. */
 export const ONLY_KIND: Partial<Record<FaultKind, RequestKind>> = {
-  'same-etag': 'packument', 'wrong-name': 'packument', 'hostile-keys': 'packument', 'bad-utf8': 'packument', huge: 'packument',
-  'page-cut': 'allDocs', 'rows-outside': 'allDocs', 'rows-duplicate': 'allDocs', 'rows-unordered': 'allDocs', 'total-moves': 'allDocs',
+  'same-etag': 'packument',
+  'wrong-name': 'packument',
+  'hostile-keys': 'packument',
+  'bad-utf8': 'packument',
+  huge: 'packument',
+  'page-cut': 'allDocs',
+  'rows-outside': 'allDocs',
+  'rows-duplicate': 'allDocs',
+  'rows-unordered': 'allDocs',
+  'total-moves': 'allDocs',
 };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, tap } from './client.ts';
-import { startFakeOrigin } from './index.ts';
 import type { FakeOrigin, FaultRule } from './index.ts';
+import { startFakeOrigin } from './index.ts';
 
 let fake: FakeOrigin;
 afterEach(() => fake.close());
@@ -15,20 +15,27 @@ async function start(faults: FaultRule[], more: { latencyMs?: number } = {}): Pr
 }
 
 describe('stall', () => {
-  it.each(['start', 'headers', 'body', undefined] as const)('at %s is silent for good, until close() lets go', async (at) => {
-    await start([{ fault: 'stall', ...faulty, ...(at && { at }) }]);
-    const honest = JSON.stringify(fake.packument('jquery'));
-    const stalled = tap(fake.url, '/jquery');
-    await wait(200);
-    expect(stalled.hasEnded()).toBe(false);
-    if (at === undefined || at === 'start') expect(stalled.head() + stalled.body()).toBe('');
-    else expect([lengthIn(stalled.head()), stalled.body()]).toEqual([honest.length, at === 'body' ? honest.slice(0, Math.floor(honest.length / 2)) : '']);
-    expect((await ask(fake.url, '/a')).status).toBe(200);
-    expect(fake.stats().faults).toEqual({ stall: 1 });
-    expect(fake.requestsServed('jquery')).toBe(0);
-    await fake.close();
-    await stalled.ended;
-  });
+  it.each(['start', 'headers', 'body', undefined] as const)(
+    'at %s is silent for good, until close() lets go',
+    async (at) => {
+      await start([{ fault: 'stall', ...faulty, ...(at && { at }) }]);
+      const honest = JSON.stringify(fake.packument('jquery'));
+      const stalled = tap(fake.url, '/jquery');
+      await wait(200);
+      expect(stalled.hasEnded()).toBe(false);
+      if (at === undefined || at === 'start') expect(stalled.head() + stalled.body()).toBe('');
+      else
+        expect([lengthIn(stalled.head()), stalled.body()]).toEqual([
+          honest.length,
+          at === 'body' ? honest.slice(0, Math.floor(honest.length / 2)) : '',
+        ]);
+      expect((await ask(fake.url, '/a')).status).toBe(200);
+      expect(fake.stats().faults).toEqual({ stall: 1 });
+      expect(fake.requestsServed('jquery')).toBe(0);
+      await fake.close();
+      await stalled.ended;
+    },
+  );
 
   it('is no longer in flight when the client leaves', async () => {
     await start([{ fault: 'stall', ...faulty }]);
@@ -100,18 +107,42 @@ describe('wrong-length', () => {
 
 describe('latencyMs', () => {
   it('comes before every answer but the control ones, faults too', async () => {
-    await start([
-      { fault: '500', path: '^/jquery$' }, { fault: 'not-found', path: '^/etag$' }, { fault: 'reset', path: '^/ETag$' },
-      { fault: 'page-cut', path: 'limit=7' }, { fault: 'unsolicited-304', path: '^/jsonstream$' },
-      { fault: 'wrong-length', by: -3, path: '^/JSONStream$' },
-    ], { latencyMs: 80 });
+    await start(
+      [
+        { fault: '500', path: '^/jquery$' },
+        { fault: 'not-found', path: '^/etag$' },
+        { fault: 'reset', path: '^/ETag$' },
+        { fault: 'page-cut', path: 'limit=7' },
+        { fault: 'unsolicited-304', path: '^/jsonstream$' },
+        { fault: 'wrong-length', by: -3, path: '^/JSONStream$' },
+      ],
+      { latencyMs: 80 },
+    );
     const took = async (path: string) => {
       const began = performance.now();
       await ask(fake.url, path).catch(() => undefined);
       return performance.now() - began;
     };
-    const paths = ['/', '/_all_docs', '/_changes', '/a', '/nobody', '/a/latest', '/-/package/a/dist-tags', '/a/-/a-0.0.1.tgz', '/-/ping', '/%ff',
-      '/-/v1/search', '/_all_docs?limit=x', '/jquery', '/etag', '/ETag', '/_all_docs?limit=7', '/jsonstream', '/JSONStream'];
+    const paths = [
+      '/',
+      '/_all_docs',
+      '/_changes',
+      '/a',
+      '/nobody',
+      '/a/latest',
+      '/-/package/a/dist-tags',
+      '/a/-/a-0.0.1.tgz',
+      '/-/ping',
+      '/%ff',
+      '/-/v1/search',
+      '/_all_docs?limit=x',
+      '/jquery',
+      '/etag',
+      '/ETag',
+      '/_all_docs?limit=7',
+      '/jsonstream',
+      '/JSONStream',
+    ];
     for (const time of await Promise.all(paths.map(took))) expect(time).toBeGreaterThan(78);
     expect(await took('/-/fake/stats')).toBeLessThan(60);
   });

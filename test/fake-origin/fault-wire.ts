@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countWhenTaken } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
+import { countWhenTaken } from './exchange.ts';
 import type { FaultRule } from './fault-rule.ts';
 
 /** Faults of the connection: what goes out is true, but not how. */
@@ -51,7 +51,8 @@ export async function drip(exchange: Exchange, { msPerChunk = 100, chunkBytes = 
   let left = bodyOf(exchange, answer.body);
   while (left.length > chunkBytes) {
     counters.bytes(chunkBytes);
-    if (!res.write(left.subarray(0, chunkBytes))) await once(res, 'drain', { signal: gone.signal }).catch(() => undefined);
+    if (!res.write(left.subarray(0, chunkBytes)))
+      await once(res, 'drain', { signal: gone.signal }).catch(() => undefined);
     await sleep(msPerChunk, undefined, { signal: gone.signal }).catch(() => undefined);
     // Ending what is gone would look like a body that was taken whole.
     if (gone.signal.aborted) return;
@@ -73,7 +74,9 @@ export async function wrongLength(exchange: Exchange, { by = 0 }: FaultRule): Pr
   counters.status(answer.status);
   counters.bytes(body.length);
   const headers = { ...answer.headers, date: new Date().toUTCString(), 'content-length': String(length) };
-  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const head = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   req.socket.write(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${head}\r\n`);
   req.socket.write(body);
   if (by > 0) req.socket.end();

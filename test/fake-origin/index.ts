@@ -1,6 +1,6 @@
-export { startFakeOrigin } from './server.ts';
-export type { FakeOrigin } from './server.ts';
-export { FAULTS } from './fault-rule.ts';
 export type { FaultKind, FaultRule } from './fault-rule.ts';
+export { FAULTS } from './fault-rule.ts';
 export { NASTY_NAMES } from './nasty.ts';
+export type { FakeOrigin } from './server.ts';
+export { startFakeOrigin } from './server.ts';
 export type { FakeOriginOptions, NameCount, RemovalKind, RequestKind, Stats } from './types.ts';

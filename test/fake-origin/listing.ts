@@ -32,7 +32,11 @@ export class Listing {
 
   add(id: number, name: string): void {
     if (this.has(id)) return;
-    if (id < this.#table.size) this.#gone.splice(lowerBound(this.#gone, (gone) => gone < id), 1);
+    if (id < this.#table.size)
+      this.#gone.splice(
+        lowerBound(this.#gone, (gone) => gone < id),
+        1,
+      );
     else {
       const key = Buffer.from(name);
       this.#added.splice(this.#addedBound(key), 0, { id, key });
@@ -41,8 +45,17 @@ export class Listing {
 
   remove(id: number): void {
     if (!this.has(id)) return;
-    if (id < this.#table.size) this.#gone.splice(lowerBound(this.#gone, (gone) => gone < id), 0, id);
-    else this.#added.splice(this.#added.findIndex((entry) => entry.id === id), 1);
+    if (id < this.#table.size)
+      this.#gone.splice(
+        lowerBound(this.#gone, (gone) => gone < id),
+        0,
+        id,
+      );
+    else
+      this.#added.splice(
+        this.#added.findIndex((entry) => entry.id === id),
+        1,
+      );
   }
 
   /** At most `limit` ids from `start` on (inclusive), while `within` holds. */
@@ -52,7 +65,10 @@ export class Listing {
     let gone = lowerBound(this.#gone, (id) => id < base);
     const page: ListPage = { offset: base - gone + extra, ids: [] };
     while (page.ids.length < limit) {
-      while (this.#gone[gone] === base) (gone += 1), (base += 1);
+      while (this.#gone[gone] === base) {
+        gone += 1;
+        base += 1;
+      }
       const added = this.#added[extra];
       const fromBase = base < this.#table.size && (!added || this.#table.compare(base, added.key) < 0);
       if (!fromBase && !added) break;
@@ -68,7 +84,8 @@ export class Listing {
   /** At most `count` listed ids of the table before `start`, in order. */
   before(start: Buffer, count: number): number[] {
     const ids: number[] = [];
-    for (let id = this.#table.lowerBound(start) - 1; id >= 0 && ids.length < count; id--) if (this.has(id)) ids.unshift(id);
+    for (let id = this.#table.lowerBound(start) - 1; id >= 0 && ids.length < count; id--)
+      if (this.has(id)) ids.unshift(id);
     return ids;
   }
 

@@ -1,5 +1,5 @@
 import { mix, random } from './hash.ts';
-import { BIG_SCOPES, WORDS, inventWord, pick } from './words.ts';
+import { BIG_SCOPES, inventWord, pick, WORDS } from './words.ts';
 
 // Unscoped candidates repeat more often and are dropped, so the share that remains is about 0.24.
 const SCOPED_SHARE = 0.22;

@@ -1,5 +1,5 @@
-import { collectNames } from './name-arena.ts';
 import type { NameArena } from './name-arena.ts';
+import { collectNames } from './name-arena.ts';
 import { sortedOrder } from './radix-sort.ts';
 
 /** An immutable list of distinct names in byte order, about 20 bytes a name. */

@@ -24,7 +24,10 @@ export interface AllDocsPage {
 
 /** `_all_docs`, with the parameters that the replication API takes; what it does not take is a 400. */
 export function allDocsAnswer(
-  world: World, query: URLSearchParams, pageLimit: number, bend: (page: AllDocsPage) => AllDocsPage = (page) => page,
+  world: World,
+  query: URLSearchParams,
+  pageLimit: number,
+  bend: (page: AllDocsPage) => AllDocsPage = (page) => page,
 ): Answer {
   return answered(() => allDocsText(world, bend(allDocsPage(world, query, pageLimit))));
 }
@@ -79,7 +82,10 @@ function refuse(query: URLSearchParams, names: readonly string[]): void {
 }
 
 function refuseTrue(query: URLSearchParams, names: readonly string[]): void {
-  refuse(query, names.filter((name) => query.get(name) !== 'false'));
+  refuse(
+    query,
+    names.filter((name) => query.get(name) !== 'false'),
+  );
 }
 
 function limitOf(query: URLSearchParams, pageLimit: number): number {

@@ -1,5 +1,5 @@
 import { hashText, random } from './hash.ts';
-import { WORDS, pick } from './words.ts';
+import { pick, WORDS } from './words.ts';
 
 const POOL = 512 * 1024;
 const LONGEST = 65536;

@@ -23,7 +23,12 @@ function byteAt(arena: NameArena, place: number, depth: number): number {
 }
 
 function splitByByte(
-  arena: NameArena, order: Uint32Array, scratch: Uint32Array, from: number, to: number, depth: number,
+  arena: NameArena,
+  order: Uint32Array,
+  scratch: Uint32Array,
+  from: number,
+  to: number,
+  depth: number,
   todo: [number, number, number][],
 ): void {
   const starts = new Uint32Array(258);

@@ -2,20 +2,54 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { NASTY_NAMES, startFakeOrigin } from './index.ts';
 import type { FakeOrigin } from './index.ts';
+import { NASTY_NAMES, startFakeOrigin } from './index.ts';
 
-interface Manifest { name: string; version: string; scripts?: Record<string, string>; hasInstallScript?: boolean; dist: { tarball: string; shasum: string; integrity: string } }
-interface Packument { _id?: string; _rev?: string; name: string; 'dist-tags'?: Record<string, string>; versions?: Record<string, Manifest>; time?: Record<string, unknown>; modified?: string }
+interface Manifest {
+  name: string;
+  version: string;
+  scripts?: Record<string, string>;
+  hasInstallScript?: boolean;
+  dist: { tarball: string; shasum: string; integrity: string };
+}
+interface Packument {
+  _id?: string;
+  _rev?: string;
+  name: string;
+  'dist-tags'?: Record<string, string>;
+  versions?: Record<string, Manifest>;
+  time?: Record<string, unknown>;
+  modified?: string;
+}
 
 const CORGI = 'application/vnd.npm.install-v1+json';
 const FULL_KEYS = ['_id', '_rev', 'name', 'dist-tags', 'versions', 'time'];
-const SHORT_KEYS = new Set(['name', 'version', 'deprecated', 'dependencies', 'acceptDependencies', 'optionalDependencies',
-  'devDependencies', 'bundleDependencies', 'peerDependencies', 'peerDependenciesMeta', 'bin', 'directories', 'dist', 'engines',
-  '_hasShrinkwrap', 'hasInstallScript', 'funding', 'cpu', 'os']);
+const SHORT_KEYS = new Set([
+  'name',
+  'version',
+  'deprecated',
+  'dependencies',
+  'acceptDependencies',
+  'optionalDependencies',
+  'devDependencies',
+  'bundleDependencies',
+  'peerDependencies',
+  'peerDependenciesMeta',
+  'bin',
+  'directories',
+  'dist',
+  'engines',
+  '_hasShrinkwrap',
+  'hasInstallScript',
+  'funding',
+  'cpu',
+  'os',
+]);
 
 let fake: FakeOrigin;
-beforeAll(async () => void (fake = await startFakeOrigin({ packages: 3000, seed: 5 })));
+beforeAll(async () => {
+  fake = await startFakeOrigin({ packages: 3000, seed: 5 });
+});
 afterAll(() => fake.close());
 
 const pathOf = (name: string) => `/${encodeURIComponent(name)}`;
@@ -32,7 +66,8 @@ describe('a packument', () => {
   });
 
   it('is found under every spelling of a scope, and raw dots are not normalised', async () => {
-    for (const path of ['/@a/b', '/@a%2fb', '/@a%2Fb', '/%40a%2fb']) expect(parse((await get(path)).text)._id).toBe('@a/b');
+    for (const path of ['/@a/b', '/@a%2fb', '/@a%2Fb', '/%40a%2fb'])
+      expect(parse((await get(path)).text)._id).toBe('@a/b');
     expect(parse((await get('/@explodingcabbage/..')).text)._id).toBe('@explodingcabbage/..');
     expect(parse((await get('/-')).text)._id).toBe('-');
   });
@@ -41,7 +76,9 @@ describe('a packument', () => {
     const full = await get('/jquery', { accept: 'application/json' });
     const short = await get('/jquery', { accept: `${CORGI}; q=1.0, application/json; q=0.8, */*` });
     expect(full.headers).toMatchObject({
-      'content-type': 'application/json', 'cache-control': 'public, max-age=300', vary: 'Accept-Encoding, Accept',
+      'content-type': 'application/json',
+      'cache-control': 'public, max-age=300',
+      vary: 'Accept-Encoding, Accept',
       'content-length': String(full.raw.length),
     });
     expect(short.headers['content-type']).toBe(CORGI);
@@ -120,7 +157,8 @@ describe('a packument', () => {
     expect(sizes[2700]).toBeGreaterThan(35_000);
     expect(sizes[2970]).toBeGreaterThan(200_000);
     const small = await startFakeOrigin({ packages: 500, seed: 5, sizes: 'small' });
-    for (const name of small.names()) if (name.length < 50) expect(JSON.stringify(small.packument(name)).length).toBeLessThan(3200);
+    for (const name of small.names())
+      if (name.length < 50) expect(JSON.stringify(small.packument(name)).length).toBeLessThan(3200);
     await small.close();
   });
 });
@@ -128,7 +166,7 @@ describe('a packument', () => {
 describe('a tarball', () => {
   it.each(['pool', 'named'] as const)('is a gzip with the digests of its manifest (%s)', async (tarballs) => {
     const origin = await startFakeOrigin({ packages: 200, seed: 5, tarballs });
-    for (const name of ['jquery', '@a/b', '@x/..', '-', 'naïve-日本', '~\'!()*', '@explodingcabbage/..']) {
+    for (const name of ['jquery', '@a/b', '@x/..', '-', 'naïve-日本', "~'!()*", '@explodingcabbage/..']) {
       const { versions = {} } = parse((await ask(origin.url, pathOf(name))).text);
       for (const { dist, version } of Object.values(versions)) {
         const { pathname } = new URL(dist.tarball);
@@ -146,7 +184,8 @@ describe('a tarball', () => {
   });
 
   it('is a 404 for versions that are not there', async () => {
-    for (const path of ['/a/-/a-99.0.0.tgz', '/a/-/b-1.0.0.tgz', '/a/-/a-1.0.0.zip', '/a/-/x']) expect((await get(path)).status).toBe(404);
+    for (const path of ['/a/-/a-99.0.0.tgz', '/a/-/b-1.0.0.tgz', '/a/-/a-1.0.0.zip', '/a/-/x'])
+      expect((await get(path)).status).toBe(404);
   });
 });
 

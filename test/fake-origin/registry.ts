@@ -29,7 +29,10 @@ export class Registry {
     const etag = this.#documents.etag(doc, form, base);
     const modified = this.#documents.modified(doc);
     const common = {
-      etag, 'cache-control': 'public, max-age=300', vary: VARY, 'last-modified': new Date(modified).toUTCString(),
+      etag,
+      'cache-control': 'public, max-age=300',
+      vary: VARY,
+      'last-modified': new Date(modified).toUTCString(),
     };
     if (fresh(headers, etag, modified)) return { status: 304, headers: common, body: null };
     const gzip = admitsGzip(headers['accept-encoding']);
@@ -55,7 +58,9 @@ export class Registry {
     const tags = packument['dist-tags'] ?? {};
     const version = Object.hasOwn(tags, wanted) ? (tags[wanted] as string) : wanted;
     const versions = packument.versions ?? {};
-    return Object.hasOwn(versions, version) ? jsonAnswer(200, versions[version]) : notFound(`version not found: ${wanted}`);
+    return Object.hasOwn(versions, version)
+      ? jsonAnswer(200, versions[version])
+      : notFound(`version not found: ${wanted}`);
   }
 
   distTags(route: Route, base: string): Answer {

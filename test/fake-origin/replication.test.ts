@@ -1,14 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './client.ts';
-import { NASTY_NAMES, startFakeOrigin } from './index.ts';
 import type { FakeOrigin } from './index.ts';
+import { NASTY_NAMES, startFakeOrigin } from './index.ts';
 
-interface Row { id: string; key: string; value: { rev: string } }
-interface Page { total_rows: number; offset: number; rows: Row[] }
-interface Changes { results: { seq: number; id: string; changes: { rev: string }[]; deleted?: boolean }[]; last_seq: number }
+interface Row {
+  id: string;
+  key: string;
+  value: { rev: string };
+}
+interface Page {
+  total_rows: number;
+  offset: number;
+  rows: Row[];
+}
+interface Changes {
+  results: { seq: number; id: string; changes: { rev: string }[]; deleted?: boolean }[];
+  last_seq: number;
+}
 
 let fake: FakeOrigin;
-beforeAll(async () => void (fake = await startFakeOrigin({ packages: 12_000, seed: 3 })));
+beforeAll(async () => {
+  fake = await startFakeOrigin({ packages: 12_000, seed: 3 });
+});
 afterAll(() => fake.close());
 
 const q = (key: string) => encodeURIComponent(JSON.stringify(key));
@@ -41,7 +54,12 @@ describe('the names', () => {
 describe('the root', () => {
   it('tells count and sequence, with and without the database', async () => {
     const root = await get('/');
-    expect(root).toEqual({ db_name: 'registry', engine: 'npm-replicate', doc_count: 12_000, update_seq: fake.updateSeq });
+    expect(root).toEqual({
+      db_name: 'registry',
+      engine: 'npm-replicate',
+      doc_count: 12_000,
+      update_seq: fake.updateSeq,
+    });
     expect(await get('/registry/')).toMatchObject({ db_name: 'registry', doc_count: 12_000 });
   });
 });
@@ -79,9 +97,17 @@ describe('_all_docs', () => {
     expect(seen).toEqual([...fake.names()]);
   });
 
-  it.each(['skip=1', 'include_docs=true', 'update_seq=true', 'startkey=abc', 'startkey=1', 'endkey=%22', 'limit=x', 'limit=-1', 'descending=true'])(
-    'refuses %s', async (query) => expect(await status(`/registry/_all_docs?${query}`)).toBe(400),
-  );
+  it.each([
+    'skip=1',
+    'include_docs=true',
+    'update_seq=true',
+    'startkey=abc',
+    'startkey=1',
+    'endkey=%22',
+    'limit=x',
+    'limit=-1',
+    'descending=true',
+  ])('refuses %s', async (query) => expect(await status(`/registry/_all_docs?${query}`)).toBe(400));
 
   it('is compressed when asked', async () => {
     const zipped = await ask(fake.url, '/_all_docs', { headers: { 'accept-encoding': 'gzip' } });
@@ -116,9 +142,16 @@ describe('_changes', () => {
     expect(await changes(`since=${past}`)).toEqual({ results: [], last_seq: past });
   });
 
-  it.each(['feed=longpoll', 'feed=normal', 'timeout=1', 'heartbeat=1', 'since=now', 'include_docs=true', 'limit=10001', 'since=-1'])(
-    'refuses %s', async (query) => expect(await status(`/_changes?${query}`)).toBe(400),
-  );
+  it.each([
+    'feed=longpoll',
+    'feed=normal',
+    'timeout=1',
+    'heartbeat=1',
+    'since=now',
+    'include_docs=true',
+    'limit=10001',
+    'since=-1',
+  ])('refuses %s', async (query) => expect(await status(`/_changes?${query}`)).toBe(400));
 });
 
 describe('change', () => {
@@ -128,7 +161,8 @@ describe('change', () => {
     const { rev: next } = fake.publish(name);
     expect(next).not.toBe(rev);
     expect(await changes(`since=${before}`)).toEqual({
-      results: [{ seq: fake.updateSeq, id: name, changes: [{ rev: next }] }], last_seq: fake.updateSeq,
+      results: [{ seq: fake.updateSeq, id: name, changes: [{ rev: next }] }],
+      last_seq: fake.updateSeq,
     });
     const all = await changes('since=0&limit=10000');
     const more = await changes(`since=${all.last_seq}&limit=10000`);
@@ -142,25 +176,29 @@ describe('change', () => {
     expect(rows.length).toBe(1);
     const names = [...fake.names()];
     const place = names.indexOf('new-name-of-this-test');
-    expect((await page(`startkey=${q(names[place - 1] as string)}&limit=3`)).rows.map((row) => row.id))
-      .toEqual(names.slice(place - 1, place + 2));
+    expect((await page(`startkey=${q(names[place - 1] as string)}&limit=3`)).rows.map((row) => row.id)).toEqual(
+      names.slice(place - 1, place + 2),
+    );
     expect((await page(`startkey=${q(names[place + 1] as string)}&limit=1`)).offset).toBe(place + 1);
   });
 
-  it.each([['deleted', false, true], ['unpublished', false, undefined], ['placeholder', true, undefined], ['404', true, undefined]] as const)(
-    'removes as %s: listed %s, row deleted %s', async (how, listed, deleted) => {
-      const name = [...fake.names()].filter((n) => /^[b-y][a-z-]+$/.test(n))[how.length * 9] as string;
-      const before = fake.updateSeq;
-      fake.remove(name, how);
-      expect(fake.has(name)).toBe(listed);
-      expect((await page(`key=${q(name)}`)).rows.length).toBe(listed ? 1 : 0);
-      const row = (await changes(`since=${before}`)).results[0];
-      expect(row?.id).toBe(name);
-      expect(row?.deleted).toBe(deleted);
-      fake.publish(name);
-      expect(fake.has(name)).toBe(true);
-    },
-  );
+  it.each([
+    ['deleted', false, true],
+    ['unpublished', false, undefined],
+    ['placeholder', true, undefined],
+    ['404', true, undefined],
+  ] as const)('removes as %s: listed %s, row deleted %s', async (how, listed, deleted) => {
+    const name = [...fake.names()].filter((n) => /^[b-y][a-z-]+$/.test(n))[how.length * 9] as string;
+    const before = fake.updateSeq;
+    fake.remove(name, how);
+    expect(fake.has(name)).toBe(listed);
+    expect((await page(`key=${q(name)}`)).rows.length).toBe(listed ? 1 : 0);
+    const row = (await changes(`since=${before}`)).results[0];
+    expect(row?.id).toBe(name);
+    expect(row?.deleted).toBe(deleted);
+    fake.publish(name);
+    expect(fake.has(name)).toBe(true);
+  });
 
   it('can begin a new epoch', async () => {
     const head = fake.updateSeq;

@@ -41,7 +41,10 @@ function recognise(raw: string, path: string): Pick<Route, 'kind' | 'name' | 're
 }
 
 function recognisePackage(raw: string): Pick<Route, 'kind' | 'name' | 'rest' | 'other'> {
-  const parts = raw.slice(1).split('/').map((part) => decode(part) as string);
+  const parts = raw
+    .slice(1)
+    .split('/')
+    .map((part) => decode(part) as string);
   let name = parts.shift() as string;
   if (name.startsWith('@') && !name.includes('/') && parts.length > 0) name += `/${parts.shift()}`;
   if (parts.length === 0) return { kind: 'packument', name };

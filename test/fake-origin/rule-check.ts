@@ -1,5 +1,5 @@
-import { FAULTS, ONLY_KIND, STALLS } from './fault-rule.ts';
 import type { FaultRule } from './fault-rule.ts';
+import { FAULTS, ONLY_KIND, STALLS } from './fault-rule.ts';
 
 /** A huge document must have room for what it has anyway. */
 const LEAST_BYTES = 10_000;
@@ -24,16 +24,23 @@ function checkRule(rule: FaultRule): void {
 
 function checkNeeded({ fault, perSecond, by, to, at }: FaultRule): void {
   if (fault === 'rate-limit') need((perSecond ?? 0) > 0, 'rate-limit needs perSecond');
-  if (fault === 'wrong-length') need(Number.isSafeInteger(by) && by !== 0, 'wrong-length needs by, a whole number but 0');
+  if (fault === 'wrong-length')
+    need(Number.isSafeInteger(by) && by !== 0, 'wrong-length needs by, a whole number but 0');
   if (fault === 'redirect-host') need(isAbsolute(to), 'redirect-host needs to, an absolute http(s) URL');
   need(at === undefined || STALLS.includes(at), `at must be one of ${STALLS.join()}`);
 }
 
 function checkNumbers({ msPerChunk, chunkBytes, bytes, rows }: FaultRule): void {
   for (const [name, number, least] of [
-    ['msPerChunk', msPerChunk, 0], ['chunkBytes', chunkBytes, 1], ['bytes', bytes, LEAST_BYTES], ['rows', rows, 0],
+    ['msPerChunk', msPerChunk, 0],
+    ['chunkBytes', chunkBytes, 1],
+    ['bytes', bytes, LEAST_BYTES],
+    ['rows', rows, 0],
   ] as const) {
-    need(number === undefined || (Number.isSafeInteger(number) && number >= least), `${name} must be a whole number from ${least} up`);
+    need(
+      number === undefined || (Number.isSafeInteger(number) && number >= least),
+      `${name} must be a whole number from ${least} up`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { control } from './control.ts';
 import { Exchange, sendHonest } from './exchange.ts';
@@ -53,8 +53,12 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
 
   const fake: FakeOrigin = {
     url,
-    get count() { return world.count; },
-    get updateSeq() { return world.updateSeq; },
+    get count() {
+      return world.count;
+    },
+    get updateSeq() {
+      return world.updateSeq;
+    },
     names: () => world.names(),
     has: (name) => world.has(name),
     packument: (name) => {

@@ -93,6 +93,10 @@ function empty(): Omit<Stats, 'perName'> {
   return {
     requests: 0,
     byKind: { root: 0, allDocs: 0, changes: 0, packument: 0, tarball: 0, control: 0, other: 0 },
-    byStatus: {}, faults: {}, notModified: 0, maxInFlight: 0, bytes: 0,
+    byStatus: {},
+    faults: {},
+    notModified: 0,
+    maxInFlight: 0,
+    bytes: 0,
   };
 }

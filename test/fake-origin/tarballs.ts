@@ -19,7 +19,9 @@ export function pooledTarballs(seed: number, prose: Prose): TarballSource {
   const pool: (Tarball | undefined)[] = [];
   return (name, version) => {
     const k = mix(hashText(name, seed) + hashText(version, seed)) % VARIANTS;
-    return (pool[k] ??= makeTarball(`fake-variant-${k}`, '1.0.0', mix(seed + k), prose));
+    const tarball = pool[k] ?? makeTarball(`fake-variant-${k}`, '1.0.0', mix(seed + k), prose);
+    pool[k] = tarball;
+    return tarball;
   };
 }
 

@@ -28,11 +28,15 @@ stack stage star start state static step store stream string strip style sub sui
 sync system tab table tag tail task template term test text theme thread throttle tick time tiny tip title toast toggle
 token tool top trace track trait transform tree trim tube tunnel turbo type ui unit update upload url use user util uuid
 valid value vector vendor version video view virtual visit vite vue wait walk watch wave web webpack widget window wire
-with word work worker wrap write xml yaml zero zip zone`.trim().split(/\s+/);
+with word work worker wrap write xml yaml zero zip zone`
+  .trim()
+  .split(/\s+/);
 
 /** Scopes that a registry of any size has, biggest first. */
 export const BIG_SCOPES = `types aws-sdk babel storybook angular mui react-native fluentui octokit vue ionic sentry
-tiptap ckeditor firebase graphql-tools radix-ui swc esbuild rollup`.trim().split(/\s+/);
+tiptap ckeditor firebase graphql-tools radix-ui swc esbuild rollup`
+  .trim()
+  .split(/\s+/);
 
 const ONSETS = 'b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sk st t tr v w x z'.split(' ');
 const VOWELS = 'a e i o u ai ee io ou y'.split(' ');
@@ -42,7 +46,8 @@ const CODAS = ['', '', '', 'n', 'r', 'x', 's', 'l', 'm', 'k'];
 export function inventWord(next: () => number): string {
   const syllables = 2 + Math.floor(next() * 2.3);
   let word = '';
-  for (let i = 0; i < syllables; i++) word += pick(ONSETS, next) + pick(VOWELS, next) + (next() < 0.3 ? pick(CODAS, next) : '');
+  for (let i = 0; i < syllables; i++)
+    word += pick(ONSETS, next) + pick(VOWELS, next) + (next() < 0.3 ? pick(CODAS, next) : '');
   return word;
 }
 

@@ -1,10 +1,10 @@
-import { Feed } from './feed.ts';
 import type { FeedRow } from './feed.ts';
+import { Feed } from './feed.ts';
 import { hashText, hex32, mix } from './hash.ts';
-import { Listing } from './listing.ts';
 import type { ListPage } from './listing.ts';
-import { makeNameTable } from './name-table.ts';
+import { Listing } from './listing.ts';
 import type { NameTable } from './name-table.ts';
+import { makeNameTable } from './name-table.ts';
 import type { Doc, RemovalKind } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);

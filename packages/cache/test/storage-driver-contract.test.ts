@@ -1,21 +1,32 @@
 import { assertKey, CacheError, MemoryStorageDriver, StorageDriver, type StoredEntry } from '@_all_docs/cache';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from '../../../test/contract/_bytes.ts';
-import { storageDriverContract, type StorageTraits } from '../../../test/contract/storage-driver.ts';
+import { type StorageTraits, storageDriverContract } from '../../../test/contract/storage-driver.ts';
 import { ChaosDriver } from '../../../test/drivers/chaos.ts';
 import { RecorderDriver } from '../../../test/drivers/recorder.ts';
 
 const traits: StorageTraits = { cannotDecode: { value: ['br', 'zstd'], reason: 'DecompressionStream knows neither' } };
-const text = (body: string): StoredEntry => ({ body: new TextEncoder().encode(body), metadata: { storedAt: 1, encoding: 'identity', size: body.length } });
+const text = (body: string): StoredEntry => ({
+  body: new TextEncoder().encode(body),
+  metadata: { storedAt: 1, encoding: 'identity', size: body.length },
+});
 
 storageDriverContract({ name: 'MemoryStorageDriver', create: () => new MemoryStorageDriver(), traits });
-storageDriverContract({ name: 'ChaosDriver that never fails', create: () => new ChaosDriver(new MemoryStorageDriver(), { share: 0 }), traits });
+storageDriverContract({
+  name: 'ChaosDriver that never fails',
+  create: () => new ChaosDriver(new MemoryStorageDriver(), { share: 0 }),
+  traits,
+});
 storageDriverContract({ name: 'RecorderDriver', create: () => new RecorderDriver(new MemoryStorageDriver()), traits });
 
 class ShortKeys extends MemoryStorageDriver {
   override readonly maxKeyBytes = 512;
 }
-storageDriverContract({ name: 'a driver of keys up to 512 bytes', create: () => new ChaosDriver(new ShortKeys(), { share: 0 }), traits });
+storageDriverContract({
+  name: 'a driver of keys up to 512 bytes',
+  create: () => new ChaosDriver(new ShortKeys(), { share: 0 }),
+  traits,
+});
 
 describe('ERR_KEY_TOO_LONG', () => {
   it('comes before any I/O', async () => {
@@ -42,7 +53,12 @@ describe('ERR_KEY_TOO_LONG', () => {
       }
     }
     const driver = new Counting();
-    for (const work of [() => driver.get('nine-long'), () => driver.set('nine-long', 1), () => driver.has('nine-long'), () => driver.touch('nine-long', {})]) {
+    for (const work of [
+      () => driver.get('nine-long'),
+      () => driver.set('nine-long', 1),
+      () => driver.has('nine-long'),
+      () => driver.touch('nine-long', {}),
+    ]) {
       expect(await codeOf(work)).toBe('ERR_KEY_TOO_LONG');
     }
     expect(calls).toBe(0);
@@ -51,7 +67,11 @@ describe('ERR_KEY_TOO_LONG', () => {
 
 describe('ChaosDriver', () => {
   const run = async (seed: number) => {
-    const driver = new ChaosDriver(new MemoryStorageDriver(), { share: 0.3, seed, codes: ['ERR_STORAGE_WRITE', 'ERR_DISK_FULL'] });
+    const driver = new ChaosDriver(new MemoryStorageDriver(), {
+      share: 0.3,
+      seed,
+      codes: ['ERR_STORAGE_WRITE', 'ERR_DISK_FULL'],
+    });
     const outcomes: (string | undefined)[] = [];
     for (let i = 0; i < 500; i++) outcomes.push(await codeOf(() => driver.write(`k${i}`, text('x'))));
     return { driver, outcomes };
@@ -77,7 +97,11 @@ describe('ChaosDriver', () => {
   });
 
   it('fails only the verbs that it is told to, in the middle of a listing too', async () => {
-    const driver = new ChaosDriver(new MemoryStorageDriver(), { share: 1, verbs: ['list'], codes: ['ERR_STORAGE_READ'] });
+    const driver = new ChaosDriver(new MemoryStorageDriver(), {
+      share: 1,
+      verbs: ['list'],
+      codes: ['ERR_STORAGE_READ'],
+    });
     await driver.set('a', 1);
     expect(await driver.get('a')).toBe(1);
     expect(await codeOf(() => collect(driver.list()))).toBe('ERR_STORAGE_READ');

@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 const main = new URL('../dist/main.js', import.meta.url);
 
 if (!existsSync(main)) {
-  console.error('error ERR_NOT_BUILT: the command is not built yet; run `npm start` or `pnpm build` at the repository first');
+  console.error(
+    'error ERR_NOT_BUILT: the command is not built yet; run `npm start` or `pnpm build` at the repository first',
+  );
   process.exit(1);
 }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import type { Clock } from '@_all_docs/http';
 import {
   assertWorkItem,
   type Lease,
@@ -11,7 +11,7 @@ import {
   type WorkItem,
   type WorkQueue,
 } from '@_all_docs/worker';
-import type { Clock } from '@_all_docs/http';
+import { randomUUID } from 'node:crypto';
 import { type ConnectionOptions, type Job, PRIORITY_LIMIT, Queue, QueueKeys, UnrecoverableError, Worker } from 'bullmq';
 import { systemClock } from './clock.js';
 
@@ -109,10 +109,9 @@ export class BullMQQueue implements WorkQueue {
   }
 
   async size(): Promise<QueueSize> {
-    const { waiting = 0, paused = 0, prioritized = 0, delayed = 0, active = 0, failed = 0 } = await this.#queue.getJobCounts(
-      'waiting', 'paused', 'prioritized', 'delayed', 'active', 'failed',
-    );
-    return { waiting: waiting + paused + prioritized + delayed, leased: active, dead: failed };
+    const counts = await this.#queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'failed');
+    const { waiting = 0, prioritized = 0, delayed = 0, active = 0, failed = 0 } = counts;
+    return { waiting: waiting + prioritized + delayed, leased: active, dead: failed };
   }
 
   /** Gives back what is still leased, then closes the connections that this object opened. */
@@ -131,7 +130,9 @@ export class BullMQQueue implements WorkQueue {
   }
 
   async #take(): Promise<Lease | undefined> {
-    this.#consumer ??= new Consumer(this.#options, this.#lockMs, this.#held, (message, error) => this.#warn(message, error));
+    this.#consumer ??= new Consumer(this.#options, this.#lockMs, this.#held, (message, error) =>
+      this.#warn(message, error),
+    );
     for (;;) {
       const token = randomUUID();
       const job = await this.#consumer.next(token);
@@ -205,9 +206,16 @@ class Consumer {
   readonly #own: Duplicate | undefined;
   readonly #renewal: NodeJS.Timeout;
 
-  constructor(options: BullMQQueueOptions, lockMs: number, held: ReadonlyMap<string, Held>, warn: (message: string, error: unknown) => void) {
+  constructor(
+    options: BullMQQueueOptions,
+    lockMs: number,
+    held: ReadonlyMap<string, Held>,
+    warn: (message: string, error: unknown) => void,
+  ) {
     // BullMQ refuses to fetch over an instance that gives up after some retries, which is ioredis's default.
-    this.#own = isInstance(options.connection) ? options.connection.duplicate({ maxRetriesPerRequest: null }) : undefined;
+    this.#own = isInstance(options.connection)
+      ? options.connection.duplicate({ maxRetriesPerRequest: null })
+      : undefined;
     const connection = this.#own ?? { ...options.connection, maxRetriesPerRequest: null };
     this.#worker = new Worker(BULLMQ_QUEUE_NAME, null, {
       ...connectionOf(options, connection as ConnectionOptions),
@@ -216,7 +224,10 @@ class Consumer {
       maxStalledCount: QUEUE_ATTEMPTS - 1,
     });
     this.#worker.on('error', (error) => warn('the queue is in trouble', error));
-    this.#renewal = setInterval(() => void this.#renew([...held.values()], lockMs).catch((error) => warn('leases could not be renewed', error)), lockMs / 2);
+    this.#renewal = setInterval(
+      () => void this.#renew([...held.values()], lockMs).catch((error) => warn('leases could not be renewed', error)),
+      lockMs / 2,
+    );
     this.#renewal.unref();
     void this.#worker.startStalledCheckTimer();
   }
@@ -233,7 +244,11 @@ class Consumer {
 
   async #renew(held: readonly Held[], lockMs: number): Promise<void> {
     if (held.length === 0) return;
-    await this.#worker.extendJobLocks(held.map(({ job }) => job.id as string), held.map(({ token }) => token), lockMs);
+    await this.#worker.extendJobLocks(
+      held.map(({ job }) => job.id as string),
+      held.map(({ token }) => token),
+      lockMs,
+    );
   }
 }
 
@@ -247,7 +262,10 @@ function isInstance(connection: unknown): connection is Duplicate {
   return typeof (connection as Duplicate).duplicate === 'function';
 }
 
-function connectionOf({ prefix }: BullMQQueueOptions, connection: ConnectionOptions): { connection: ConnectionOptions; prefix?: string } {
+function connectionOf(
+  { prefix }: BullMQQueueOptions,
+  connection: ConnectionOptions,
+): { connection: ConnectionOptions; prefix?: string } {
   return prefix === undefined ? { connection } : { connection, prefix };
 }
 
@@ -256,7 +274,9 @@ function connectionOf({ prefix }: BullMQQueueOptions, connection: ConnectionOpti
  * Injective; most ids stay as they are.
  */
 export function encodeJobId(id: string): string {
-  const text = id.replace(/[%:]|\p{Surrogate}/gu, (character) => (character === '%' ? '%25' : character === ':' ? '%3A' : `%u${hexOf(character)}`));
+  const text = id.replace(/[%:]|\p{Surrogate}/gu, (character) =>
+    character === '%' ? '%25' : character === ':' ? '%3A' : `%u${hexOf(character)}`,
+  );
   return OWN_KEYS.has(text) || String(Number.parseInt(text, 10)) === text ? `%${hexOf(text)}${text.slice(1)}` : text;
 }
 

@@ -1,9 +1,10 @@
 import { CacheError, prefixRange } from '@_all_docs/cache';
+import type { Clock } from '@_all_docs/http';
 import { OWNER_PREFIX } from '@_all_docs/worker';
 import { join } from 'node:path';
 import { DirectoryLock } from './directory-lock.js';
 import type { FileSystem } from './file-system.js';
-import { SqliteOrderedStore } from './sqlite-ordered-store.js';
+import { SqliteOrderedStore, unusable } from './sqlite-ordered-store.js';
 
 const INDEX = 'index.sqlite';
 const LOCK = 'lock.sqlite';
@@ -20,17 +21,21 @@ export interface CacheDirectory {
  * temporary files and the names of lease owners. `ERR_CACHE_UNWRITABLE`, `ERR_CACHE_FOREIGN` (something else lies there),
  * `ERR_CACHE_NEWER`.
  */
-export async function openCacheDirectory(path: string, fs: FileSystem): Promise<CacheDirectory> {
+export async function openCacheDirectory(
+  path: string,
+  fs: FileSystem,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<CacheDirectory> {
   await prepare(path, fs);
   const ordered = new SqliteOrderedStore(join(path, INDEX));
   let lock: DirectoryLock | undefined;
   try {
     lock = new DirectoryLock(join(path, LOCK));
-    await lock.join(() => clearRemains(path, fs, ordered));
+    await lock.join(() => clearRemains(path, fs, ordered), clock);
   } catch (error) {
     lock?.close();
     ordered.close();
-    throw error;
+    throw unusable(path, error);
   }
   const held = lock;
   return {
@@ -49,12 +54,7 @@ async function prepare(path: string, fs: FileSystem): Promise<void> {
     await fs.mkdir(path, { recursive: true });
     names = await fs.readdir(path);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CacheError(
-      'ERR_CACHE_UNWRITABLE',
-      `cannot use ${path} as the cache: ${message}; choose another directory with --cache`,
-      { cause },
-    );
+    throw unusable(path, cause);
   }
   if (names.length > 0 && !names.includes(INDEX)) {
     throw new CacheError(

@@ -1,10 +1,10 @@
-import { encodeOrigin, normalizeOrigin } from '@_all_docs/cache';
+import { encodeOrigin } from '@_all_docs/cache';
 import { type Clock, Governor, originOf, type Transport, withRedirects, withRetry } from '@_all_docs/http';
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
 import { systemClock } from './clock.js';
 import type { FileSystem } from './file-system.js';
 import { NodeStorageDriver } from './node-storage-driver.js';
-import { deriveOrigin, readNpmSettings } from './npm-config.js';
+import { deriveOrigin, readNpmSettings, registryUrl } from './npm-config.js';
 import { createUndiciTransport } from './undici-transport.js';
 import { VERSION } from './version.js';
 import { zlibCodec } from './zlib-codec.js';
@@ -48,7 +48,7 @@ export interface NodeEnv extends Env {
 export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const { clock = systemClock, random = Math.random, fs, concurrency = 10, rate = 20 } = options;
   const { registry, authorization } = await readNpmSettings(options.registry, { cwd: process.cwd(), env: process.env });
-  const origin = options.origin === undefined ? deriveOrigin(registry) : normalizeOrigin(options.origin);
+  const origin = options.origin === undefined ? deriveOrigin(registry) : registryUrl(options.origin);
   const storage = new NodeStorageDriver(options.cache, { clock, ...(fs ? { fs } : {}) });
   await storage.open();
   const limit = options.budget ?? (encodeOrigin(registry) === 'npm' ? NPM_MONTHLY_REQUESTS : undefined);

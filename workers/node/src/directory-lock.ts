@@ -1,3 +1,4 @@
+import type { Clock } from '@_all_docs/http';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
@@ -12,7 +13,7 @@ export class DirectoryLock {
   }
 
   /** Takes the shared lock. If nobody else holds one, `clean` runs first, with the directory to itself. */
-  async join(clean: () => void | Promise<void>): Promise<void> {
+  async join(clean: () => void | Promise<void>, clock: Pick<Clock, 'sleep'>): Promise<void> {
     if (this.#tryExclusive()) {
       try {
         await clean();
@@ -28,7 +29,7 @@ export class DirectoryLock {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
         // Somebody else is cleaning up: that is over in a moment.
         if (tries === 200 || !isBusy(error)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 25));
+        await clock.sleep(25);
       }
     }
   }

@@ -12,8 +12,10 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
+import type { Clock } from '@_all_docs/http';
 import cacache from 'cacache';
 import { type CacheDirectory, openCacheDirectory } from './cache-directory.js';
+import { systemClock } from './clock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { readError, writeError } from './storage-errors.js';
 import { zlibCodec } from './zlib-codec.js';
@@ -25,7 +27,7 @@ interface IndexRow extends EntryMetadata {
 
 export interface NodeStorageOptions {
   fs?: FileSystem;
-  clock?: { now(): number };
+  clock?: Clock;
 }
 
 /** What all index rows' keys begin with in the ordered store. */
@@ -39,14 +41,14 @@ const ENTRY = 'entry:';
 export class NodeStorageDriver extends StorageDriver {
   readonly cachePath: string;
   override readonly ordered: OrderedStore;
-  protected override readonly clock: { now(): number };
+  protected override readonly clock: Clock;
   readonly #fs: FileSystem;
   /** The last write under way for each key: writers of one key take turns, or body and row could come from two of them. */
   readonly #turns = new Map<string, Promise<void>>();
   #opening: Promise<CacheDirectory> | undefined;
   #missing = 0;
 
-  constructor(cachePath: string, { fs = nodeFileSystem, clock = Date }: NodeStorageOptions = {}) {
+  constructor(cachePath: string, { fs = nodeFileSystem, clock = systemClock }: NodeStorageOptions = {}) {
     super();
     this.cachePath = cachePath;
     this.clock = clock;
@@ -61,7 +63,7 @@ export class NodeStorageDriver extends StorageDriver {
 
   /** Opens the directory now instead of at the first call, so that trouble shows before work begins. */
   open(): Promise<CacheDirectory> {
-    this.#opening ??= openCacheDirectory(this.cachePath, this.#fs);
+    this.#opening ??= openCacheDirectory(this.cachePath, this.#fs, this.clock);
     return this.#opening;
   }
 

@@ -1,4 +1,4 @@
-import { normalizeOrigin } from '@_all_docs/cache';
+import { CacheError, normalizeOrigin } from '@_all_docs/cache';
 
 /** What npm's own configuration says about a registry. */
 export interface NpmSettings {
@@ -23,7 +23,8 @@ export async function readNpmSettings(
   const config = new Config({
     npmPath: cwd,
     cwd,
-    env,
+    // npm's library writes what it finds into the environment that it is given.
+    env: { ...env },
     argv: [],
     ...npm,
     execPath: process.execPath,
@@ -31,8 +32,16 @@ export async function readNpmSettings(
     warn: false,
   });
   await config.load();
-  const registry = normalizeOrigin(given ?? config.get('registry'));
+  const registry = registryUrl(given ?? config.get('registry'));
   return { registry, authorization: authorizationOf(config.getCredentialsByURI(`${registry}/`)) };
+}
+
+/** The URL in one spelling; `ERR_BAD_ORIGIN` for none, `npm` included: that is a part of keys, nothing to connect to. */
+export function registryUrl(text: string): string {
+  const url = normalizeOrigin(text);
+  if (!url.includes('://'))
+    throw new CacheError('ERR_BAD_ORIGIN', `not a registry URL: ${text}; it must begin with https:// or http://`);
+  return url;
 }
 
 function authorizationOf(credentials: { token?: string; auth?: string }): string | undefined {

@@ -39,7 +39,7 @@ export class SqliteOrderedStore implements OrderedStore {
     );
     this.#delete = this.#database.prepare('DELETE FROM rows WHERE key = ?');
     this.#page = this.#database.prepare(
-      'SELECT key, value FROM rows WHERE key > ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
+      'SELECT key, value FROM rows WHERE (?1 IS NULL OR key > ?1) AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
     );
   }
 
@@ -50,11 +50,11 @@ export class SqliteOrderedStore implements OrderedStore {
   async *list({
     start = '',
     end,
-    after = '',
+    after,
     limit = Number.POSITIVE_INFINITY,
   }: RowRange = {}): AsyncIterable<[string, string]> {
     // Page by page, so that no read transaction stays open while the caller works.
-    for (let last = after, left = limit; left > 0; ) {
+    for (let last: string | null = after ?? null, left = limit; left > 0; ) {
       const asked = Math.min(PAGE, left);
       const rows = this.#read(() => this.#page.all(last, start, end ?? null, asked)) as {
         key: string;
@@ -130,13 +130,12 @@ function open(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 10_000 });
-    assertOurs(database, path);
+    const made = isMade(database, path);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
     database.exec(`
       BEGIN IMMEDIATE;
       CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-      PRAGMA application_id = ${APPLICATION_ID};
-      PRAGMA user_version = ${INDEX_FORMAT};
+      ${made ? '' : `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${INDEX_FORMAT};`}
       COMMIT;`);
     return database;
   } catch (error) {
@@ -145,7 +144,11 @@ function open(path: string): DatabaseSync {
   }
 }
 
-function assertOurs(database: DatabaseSync, path: string): void {
+/**
+ * Whether the file bears our marks already; `ERR_CACHE_FOREIGN`, `ERR_CACHE_NEWER`. They are written only once:
+ * a file on a full disk can then still be opened.
+ */
+function isMade(database: DatabaseSync, path: string): boolean {
   const id = database.prepare('PRAGMA application_id').get()?.['application_id'];
   const format = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
   const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_master').get()?.['n']);
@@ -161,9 +164,10 @@ function assertOurs(database: DatabaseSync, path: string): void {
       `${path} was made by a newer version (format ${format}, this one reads ${INDEX_FORMAT}); update _all_docs, or choose another directory with --cache`,
     );
   }
+  return id === APPLICATION_ID && format === INDEX_FORMAT;
 }
 
-function unusable(path: string, error: unknown): CacheError {
+export function unusable(path: string, error: unknown): CacheError {
   if (error instanceof CacheError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (/not a database|malformed/i.test(message)) {

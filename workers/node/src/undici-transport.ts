@@ -155,6 +155,7 @@ function failure(url: string, error: Error): HttpError {
   if (error instanceof HttpError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const reason = error.message || code || error.name;
-  if (code === 'UND_ERR_INVALID_ARG') return new HttpError('ERR_BAD_URL', `${url}: ${reason}`, { cause: error });
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'ERR_INVALID_URL')
+    return new HttpError('ERR_BAD_URL', `${url}: ${reason}`, { cause: error });
   return new HttpError(TIMEOUTS.has(code) ? 'ERR_TIMEOUT' : 'ERR_FETCH_FAILED', `${url}: ${reason}`, { cause: error });
 }

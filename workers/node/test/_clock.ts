@@ -14,10 +14,14 @@ export class TestClock implements Clock {
       if (signal?.aborted) return reject(aborted(signal));
       const sleeper = { until: this.#now + ms, wake: resolve };
       this.#sleepers.push(sleeper);
-      signal?.addEventListener('abort', () => {
-        this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);
-        reject(aborted(signal));
-      }, { once: true });
+      signal?.addEventListener(
+        'abort',
+        () => {
+          this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);
+          reject(aborted(signal));
+        },
+        { once: true },
+      );
     });
   }
 

@@ -18,7 +18,10 @@ export interface Child {
 
 /** Runs a script of this directory in a process of its own; `under` is a command in front of it. */
 export function run(script: string, args: readonly string[] = [], under: readonly string[] = []): Child {
-  const [command, ...rest] = [...under, process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args] as [string, ...string[]];
+  const [command, ...rest] = [...under, process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args] as [
+    string,
+    ...string[],
+  ];
   const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';

@@ -8,7 +8,8 @@ for (let i = 0; i < 200; i++) {
   const body = new TextEncoder().encode(`${name} `.repeat(1 + (i % 50)));
   await driver.write(key, { body, metadata: { storedAt: i, encoding: 'identity', size: body.length, etag: name } });
   const back = await driver.read(key);
-  if (!back || !new TextDecoder().decode(back.body).startsWith(`${back.metadata.etag} `)) throw new Error(`torn: ${key}`);
+  if (!back || !new TextDecoder().decode(back.body).startsWith(`${back.metadata.etag} `))
+    throw new Error(`torn: ${key}`);
 }
 if (driver.missingBodies > 0) throw new Error(`${driver.missingBodies} bodies were missing`);
 await driver.close();

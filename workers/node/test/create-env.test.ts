@@ -1,6 +1,12 @@
 import { createStorageDriver } from '@_all_docs/cache';
 import type { Transport, TransportRequest } from '@_all_docs/http';
-import { createEnv, type CreateEnvOptions, NodeStorageDriver, type NodeEnv, SqliteOrderedStore } from '@_all_docs/worker-node';
+import {
+  type CreateEnvOptions,
+  createEnv,
+  type NodeEnv,
+  NodeStorageDriver,
+  SqliteOrderedStore,
+} from '@_all_docs/worker-node';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -26,14 +32,32 @@ afterEach(async () => {
 });
 
 /** An environment whose transport answers from here and remembers what it was asked. */
-async function make(options: Partial<CreateEnvOptions> = {}, answer: (request: TransportRequest) => { status?: number; headers?: Record<string, string>; body?: string } = () => ({})) {
+async function make(
+  options: Partial<CreateEnvOptions> = {},
+  answer: (request: TransportRequest) => {
+    status?: number;
+    headers?: Record<string, string>;
+    body?: string;
+  } = () => ({}),
+) {
   const asked: TransportRequest[] = [];
   const transport: Transport = async (request) => {
     asked.push(request);
     const { status = 200, headers = {}, body = '{}' } = answer(request);
-    return { status, headers: { 'content-type': 'application/json', ...headers }, body: new TextEncoder().encode(body), encoding: 'identity' };
+    return {
+      status,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: new TextEncoder().encode(body),
+      encoding: 'identity',
+    };
   };
-  env = await createEnv({ cache: join(home, 'cache'), registry: 'https://one.example/', origin: 'https://list.example/', transport, ...options });
+  env = await createEnv({
+    cache: join(home, 'cache'),
+    registry: 'https://one.example/',
+    origin: 'https://list.example/',
+    transport,
+    ...options,
+  });
   return { env, asked };
 }
 const secret = (text: string) => writeFile(join(home, '.npmrc'), text);
@@ -41,7 +65,12 @@ const secret = (text: string) => writeFile(join(home, '.npmrc'), text);
 describe('createEnv', () => {
   it('binds everything to Node.js', async () => {
     const { env: made } = await make();
-    expect(made).toMatchObject({ origin: 'https://list.example', registry: 'https://one.example', originKnown: true, budget: undefined });
+    expect(made).toMatchObject({
+      origin: 'https://list.example',
+      registry: 'https://one.example',
+      originKnown: true,
+      budget: undefined,
+    });
     expect(made.storage).toBeInstanceOf(NodeStorageDriver);
     expect(await createStorageDriver(made)).toBe(made.storage);
     expect(await made.ordered?.commit([{ key: 'a', value: '1' }])).toBe(true);
@@ -91,7 +120,14 @@ describe('createEnv', () => {
     expect(await codeOf(() => make())).toBe('ERR_CACHE_FOREIGN');
   });
 
-  it.each([{ registry: 'nothing' }, { origin: 'nothing' }, { registry: 'ftp://one.example' }, { origin: '' }, { registry: 'npm' }, { origin: 'npm' }])('refuses %j with ERR_BAD_ORIGIN', async (options) => {
+  it.each([
+    { registry: 'nothing' },
+    { origin: 'nothing' },
+    { registry: 'ftp://one.example' },
+    { origin: '' },
+    { registry: 'npm' },
+    { origin: 'npm' },
+  ])('refuses %j with ERR_BAD_ORIGIN', async (options) => {
     expect(await codeOf(() => make(options))).toBe('ERR_BAD_ORIGIN');
   });
 
@@ -121,7 +157,8 @@ describe('createEnv', () => {
 });
 
 describe('credentials', () => {
-  const seen = (asked: TransportRequest[]) => asked.map(({ url, headers }) => [new URL(url).host, headers?.['authorization']]);
+  const seen = (asked: TransportRequest[]) =>
+    asked.map(({ url, headers }) => [new URL(url).host, headers?.['authorization']]);
 
   it('go to the registry that they are for', async () => {
     await secret('//one.example/:_authToken=secret\n');
@@ -133,7 +170,17 @@ describe('credentials', () => {
   it('go to no other host, port or scheme', async () => {
     await secret('//one.example/:_authToken=secret\n');
     const { env: made, asked } = await make();
-    for (const url of ['https://list.example/_all_docs', 'https://one.example.evil.example/', 'https://evil.example/one.example', 'https://one.example:444/', 'http://one.example/', 'https://one.example@evil.example/', 'https://one.example\\@evil.example/', 'https://evil.example/#https://one.example/', 'https://sub.one.example/']) {
+    for (const url of [
+      'https://list.example/_all_docs',
+      'https://one.example.evil.example/',
+      'https://evil.example/one.example',
+      'https://one.example:444/',
+      'http://one.example/',
+      'https://one.example@evil.example/',
+      'https://one.example\\@evil.example/',
+      'https://evil.example/#https://one.example/',
+      'https://sub.one.example/',
+    ]) {
       await made.transport({ url }).catch(() => {});
     }
     expect(asked.filter(({ headers }) => headers?.['authorization'] !== undefined)).toEqual([]);
@@ -142,14 +189,21 @@ describe('credentials', () => {
 
   it('do not follow a redirect to another host', async () => {
     await secret('//one.example/:_authToken=secret\n');
-    const { env: made, asked } = await make({}, ({ url }) => (new URL(url).host === 'one.example' ? { status: 302, headers: { location: 'https://files.example/a.tgz' } } : {}));
+    const { env: made, asked } = await make({}, ({ url }) =>
+      new URL(url).host === 'one.example' ? { status: 302, headers: { location: 'https://files.example/a.tgz' } } : {},
+    );
     await made.transport({ url: 'https://one.example/a', headers: { accept: 'x' } });
-    expect(seen(asked)).toEqual([['one.example', 'Bearer secret'], ['files.example', undefined]]);
+    expect(seen(asked)).toEqual([
+      ['one.example', 'Bearer secret'],
+      ['files.example', undefined],
+    ]);
   });
 
   it('do not follow a redirect to the same host without encryption', async () => {
     await secret('//one.example/:_authToken=secret\n');
-    const { env: made, asked } = await make({}, ({ url }) => (url.startsWith('https:') ? { status: 302, headers: { location: 'http://one.example/a' } } : {}));
+    const { env: made, asked } = await make({}, ({ url }) =>
+      url.startsWith('https:') ? { status: 302, headers: { location: 'http://one.example/a' } } : {},
+    );
     await made.transport({ url: 'https://one.example/a' }).catch(() => {});
     expect(asked.filter(({ url, headers }) => url.startsWith('http:') && headers?.['authorization'])).toEqual([]);
   });

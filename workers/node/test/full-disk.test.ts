@@ -6,7 +6,8 @@ import { temporaryDirectory } from './_directory.ts';
 
 /** A file system of 3 MB in memory; why not, where that cannot be had. */
 function mount(path: string): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux can mount a small file system';
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'only root on Linux can mount a small file system';
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', path], { stdio: 'pipe' });
     return undefined;

@@ -1,10 +1,10 @@
 import type { StoredEntry } from '@_all_docs/cache';
 import { type FileSystem, NodeStorageDriver, nodeFileSystem } from '@_all_docs/worker-node';
-import cacache from 'cacache';
 import { createHash } from 'node:crypto';
 import { access, chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import cacache from 'cacache';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, collect, inParallel, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 import { AWKWARD_NAMES } from '../../../test/contract/names.ts';
@@ -35,7 +35,14 @@ async function filesBelow(path: string): Promise<string[]> {
 async function picture(path: string): Promise<Record<string, string>> {
   const files = (await filesBelow(path)).sort();
   return Object.fromEntries(
-    await Promise.all(files.map(async (file) => [file, createHash('sha256').update(await readFile(join(path, file))).digest('hex')])),
+    await Promise.all(
+      files.map(async (file) => [
+        file,
+        createHash('sha256')
+          .update(await readFile(join(path, file)))
+          .digest('hex'),
+      ]),
+    ),
   );
 }
 
@@ -46,7 +53,9 @@ function bodyFile(body: string | Uint8Array): string {
 }
 
 describe("npm's own cacache library", () => {
-  const bodies = new Map(AWKWARD_NAMES.filter(({ text }) => text !== '__proto__').map(({ text }) => [text, `body of ${text}`]));
+  const bodies = new Map(
+    AWKWARD_NAMES.filter(({ text }) => text !== '__proto__').map(({ text }) => [text, `body of ${text}`]),
+  );
   beforeEach(() => inParallel([...bodies], 8, ([key, body]) => driver.write(key, entry(body, { etag: 'e' }))));
 
   it('reads what we wrote', async () => {
@@ -81,7 +90,9 @@ describe("npm's own cacache library", () => {
 
   it('leaves our files alone when it verifies', async () => {
     await cacache.verify(directory);
-    expect(await readdir(directory)).toEqual(expect.arrayContaining(['index.sqlite', 'lock.sqlite', 'content-v2', 'index-v5']));
+    expect(await readdir(directory)).toEqual(
+      expect.arrayContaining(['index.sqlite', 'lock.sqlite', 'content-v2', 'index-v5']),
+    );
   });
 });
 
@@ -107,11 +118,14 @@ describe('damage', () => {
   });
 
   it.each([
-    ['one flipped bit', async (file: string) => {
-      const bytes = await readFile(file);
-      bytes[3] = (bytes[3] as number) ^ 1;
-      await writeFile(file, bytes);
-    }],
+    [
+      'one flipped bit',
+      async (file: string) => {
+        const bytes = await readFile(file);
+        bytes[3] = (bytes[3] as number) ^ 1;
+        await writeFile(file, bytes);
+      },
+    ],
     ['a cut', (file: string) => truncate(file, 5)],
     ['an empty file', (file: string) => truncate(file, 0)],
     ['more bytes at the end', async (file: string) => writeFile(file, `${await readFile(file, 'utf8')}more`)],
@@ -203,7 +217,11 @@ describe('what a dead process left in tmp/', () => {
     await writeFile(join(directory, 'tmp', 'half'), 'half a body');
     await writeFile(join(directory, 'tmp', 'deep', 'half'), 'half a body');
   };
-  const left = () => access(join(directory, 'tmp', 'half')).then(() => true, () => false);
+  const left = () =>
+    access(join(directory, 'tmp', 'half')).then(
+      () => true,
+      () => false,
+    );
 
   it('is removed at the next start', async () => {
     await driver.set('key', 1);
@@ -282,16 +300,22 @@ describe('a directory that is not ours to use', () => {
   });
 
   it.each([
-    ['a database with tables', (path: string) => {
-      const database = new DatabaseSync(path);
-      database.exec('CREATE TABLE precious (x); INSERT INTO precious VALUES (1);');
-      database.close();
-    }],
-    ['a database with another application id', (path: string) => {
-      const database = new DatabaseSync(path);
-      database.exec('PRAGMA application_id = 7; PRAGMA user_version = 1;');
-      database.close();
-    }],
+    [
+      'a database with tables',
+      (path: string) => {
+        const database = new DatabaseSync(path);
+        database.exec('CREATE TABLE precious (x); INSERT INTO precious VALUES (1);');
+        database.close();
+      },
+    ],
+    [
+      'a database with another application id',
+      (path: string) => {
+        const database = new DatabaseSync(path);
+        database.exec('PRAGMA application_id = 7; PRAGMA user_version = 1;');
+        database.close();
+      },
+    ],
     ['a text', (path: string) => writeFile(path, 'This is not a database. '.repeat(500))],
     ['a short text', (path: string) => writeFile(path, 'no')],
   ])("with somebody else's index.sqlite (%s) is ERR_CACHE_FOREIGN, and the file unchanged", async (_, make) => {
@@ -333,7 +357,9 @@ describe('a directory that is not ours to use', () => {
     it('an empty directory is ERR_CACHE_UNWRITABLE', async () => {
       await chmod(directory, 0o755);
       expect(await run('./_opener.ts', [directory], NOBODY).ended).toMatchObject({ stdout: 'ERR_CACHE_UNWRITABLE\n' });
-      expect(await run('./_opener.ts', [join(directory, 'new')], NOBODY).ended).toMatchObject({ stdout: 'ERR_CACHE_UNWRITABLE\n' });
+      expect(await run('./_opener.ts', [join(directory, 'new')], NOBODY).ended).toMatchObject({
+        stdout: 'ERR_CACHE_UNWRITABLE\n',
+      });
       expect(await readdir(directory)).toEqual([]);
     });
 
@@ -353,7 +379,7 @@ describe('a directory that is not ours to use', () => {
     });
   });
 
-  it('is not tried again behind the caller\'s back, but can be after close', async () => {
+  it("is not tried again behind the caller's back, but can be after close", async () => {
     await writeFile(join(directory, 'package.json'), '{}');
     expect(await codeOf(() => driver.read('key'))).toBe('ERR_CACHE_FOREIGN');
     await driver.close();
@@ -401,7 +427,10 @@ describe('opening', () => {
     ['mkdir', 'ENOSPC', 'ERR_DISK_FULL'],
     ['rm', 'EACCES', 'ERR_CACHE_UNWRITABLE'],
   ] as const)('where %s fails with %s is %s, and lets go of the directory', async (verb, errno, code) => {
-    const failing: FileSystem = { ...nodeFileSystem, [verb]: () => Promise.reject(Object.assign(new Error(errno), { code: errno })) };
+    const failing: FileSystem = {
+      ...nodeFileSystem,
+      [verb]: () => Promise.reject(Object.assign(new Error(errno), { code: errno })),
+    };
     const own = new NodeStorageDriver(directory, { fs: failing });
     expect(await codeOf(() => own.open())).toBe(code);
     await own.close();
@@ -420,7 +449,7 @@ describe('opening', () => {
 });
 
 it('dates what set stores by the given clock', async () => {
-  const own = new NodeStorageDriver(directory, { clock: { now: () => 42 } });
+  const own = new NodeStorageDriver(directory, { clock: { now: () => 42, sleep: async () => {} } });
   await own.set('key', 1);
   expect((await own.head('key'))?.storedAt).toBe(42);
   await own.close();

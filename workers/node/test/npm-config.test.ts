@@ -17,7 +17,13 @@ describe('readNpmSettings', () => {
     cwd = join(home, 'project');
     await mkdir(cwd);
     await writeFile(join(cwd, 'package.json'), '{}');
-    env = { HOME: home, USERPROFILE: home, PATH: process.env['PATH'], npm_config_globalconfig: join(home, 'none'), npm_config_prefix: home };
+    env = {
+      HOME: home,
+      USERPROFILE: home,
+      PATH: process.env['PATH'],
+      npm_config_globalconfig: join(home, 'none'),
+      npm_config_prefix: home,
+    };
   });
 
   it("is npm's own default where nothing is said", async () => {
@@ -41,30 +47,47 @@ describe('readNpmSettings', () => {
 
   it('is what was given, before all else', async () => {
     env['npm_config_registry'] = 'https://env.example/';
-    expect((await readNpmSettings('https://GIVEN.example:443/npm/', { cwd, env })).registry).toBe('https://given.example/npm');
+    expect((await readNpmSettings('https://GIVEN.example:443/npm/', { cwd, env })).registry).toBe(
+      'https://given.example/npm',
+    );
   });
 
   it('has the token of that registry and of no other', async () => {
-    await project('//one.example/:_authToken=secret-one\n//two.example:8443/npm/:_authToken=secret-two\n//three.example/:username=u\n//three.example/:_password=cA==\n//four.example/:_auth=dTpw\n');
+    await project(
+      '//one.example/:_authToken=secret-one\n//two.example:8443/npm/:_authToken=secret-two\n//three.example/:username=u\n//three.example/:_password=cA==\n//four.example/:_auth=dTpw\n',
+    );
     const authorizationOf = async (registry: string) => (await readNpmSettings(registry, { cwd, env })).authorization;
     expect(await authorizationOf('https://one.example')).toBe('Bearer secret-one');
     expect(await authorizationOf('https://one.example/')).toBe('Bearer secret-one');
     expect(await authorizationOf('https://two.example:8443/npm')).toBe('Bearer secret-two');
     expect(await authorizationOf('https://three.example')).toBe(`Basic ${btoa('u:p')}`);
     expect(await authorizationOf('https://four.example')).toBe('Basic dTpw');
-    for (const other of ['https://two.example', 'https://two.example:8443', 'https://two.example:8443/npm2', 'https://one.example.evil.example', 'https://sub.one.example', 'https://one.example:444', 'https://example']) {
+    for (const other of [
+      'https://two.example',
+      'https://two.example:8443',
+      'https://two.example:8443/npm2',
+      'https://one.example.evil.example',
+      'https://sub.one.example',
+      'https://one.example:444',
+      'https://example',
+    ]) {
       expect(await authorizationOf(other), other).toBeUndefined();
     }
   });
 
   it('takes tokens from the environment that .npmrc names', async () => {
     await project(`//one.example/:_authToken=\${SECRET}\n`);
-    expect((await readNpmSettings('https://one.example', { cwd, env: { ...env, SECRET: 'from-env' } })).authorization).toBe('Bearer from-env');
+    expect(
+      (await readNpmSettings('https://one.example', { cwd, env: { ...env, SECRET: 'from-env' } })).authorization,
+    ).toBe('Bearer from-env');
   });
 
-  it.each(['nothing', 'ftp://one.example/', '', 'file:///etc'])('refuses a registry that is none: %j', async (registry) => {
-    expect(await codeOf(() => readNpmSettings(registry, { cwd, env }))).toBe('ERR_BAD_ORIGIN');
-  });
+  it.each(['nothing', 'ftp://one.example/', '', 'file:///etc'])(
+    'refuses a registry that is none: %j',
+    async (registry) => {
+      expect(await codeOf(() => readNpmSettings(registry, { cwd, env }))).toBe('ERR_BAD_ORIGIN');
+    },
+  );
 
   it('leaves the given environment as it was', async () => {
     await project('registry=https://project.example/\n');
@@ -89,7 +112,13 @@ describe('deriveOrigin', () => {
   });
 
   it.each([
-    'https://one.example', `https://${host('skimdb', 'com')}`, `https://${host('registry', 'net')}`, `https://${host('registry', 'org')}.evil.example`, `https://a.${host('registry', 'org')}`, 'http://127.0.0.1:4873', `https://one.example/${host('registry', 'org')}`,
+    'https://one.example',
+    `https://${host('skimdb', 'com')}`,
+    `https://${host('registry', 'net')}`,
+    `https://${host('registry', 'org')}.evil.example`,
+    `https://a.${host('registry', 'org')}`,
+    'http://127.0.0.1:4873',
+    `https://one.example/${host('registry', 'org')}`,
   ])('%s has none that is known', (registry) => {
     expect(deriveOrigin(registry)).toBeUndefined();
   });
@@ -110,7 +139,11 @@ describe('defaultCacheDirectory', () => {
   });
 
   it('on Windows is the local folder for applications', () => {
-    expect(defaultCacheDirectory({ LOCALAPPDATA: 'L', USERPROFILE: 'U' }, 'win32').replaceAll('\\', '/')).toBe('L/_all_docs/Cache');
-    expect(defaultCacheDirectory({ USERPROFILE: 'U' }, 'win32').replaceAll('\\', '/')).toBe('U/AppData/Local/_all_docs/Cache');
+    expect(defaultCacheDirectory({ LOCALAPPDATA: 'L', USERPROFILE: 'U' }, 'win32').replaceAll('\\', '/')).toBe(
+      'L/_all_docs/Cache',
+    );
+    expect(defaultCacheDirectory({ USERPROFILE: 'U' }, 'win32').replaceAll('\\', '/')).toBe(
+      'U/AppData/Local/_all_docs/Cache',
+    );
   });
 });

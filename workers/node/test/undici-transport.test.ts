@@ -1,7 +1,7 @@
 import type { TransportRequest, TransportResponse } from '@_all_docs/http';
 import { type ClosableTransport, createUndiciTransport } from '@_all_docs/worker-node';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { codeOf, noise, sameBytes } from '../../../test/contract/_bytes.ts';
@@ -32,7 +32,10 @@ const serve = (handle: (request: IncomingMessage, response: ServerResponse) => v
 const answer = (text: string, end: (socket: Socket) => void = (socket) => socket.end()) =>
   listen(createTcpServer((socket) => socket.once('data', () => socket.write(text, () => end(socket)))));
 
-function send(request: TransportRequest, options: Partial<Parameters<typeof createUndiciTransport>[0]> = {}): Promise<TransportResponse> {
+function send(
+  request: TransportRequest,
+  options: Partial<Parameters<typeof createUndiciTransport>[0]> = {},
+): Promise<TransportResponse> {
   closable ??= createUndiciTransport({ userAgent: 'test/1', ...options });
   return closable.transport(request);
 }
@@ -40,7 +43,22 @@ const textOf = (response: TransportResponse) => Buffer.from(response.body).toStr
 
 describe('the request', () => {
   it.each([
-    '/', '/a', '/@x%2fy', '/@x%2Fy', '/@x/y', '/@x%2f..', '/@x%2f%2e%2e', '/a/../b', '/./a', '/..', '//a//b', '/a%20b', '/%', '/a?b=c&d=%22e%22', '/a?', '/?startkey=%22%F0%9F%98%80%22',
+    '/',
+    '/a',
+    '/@x%2fy',
+    '/@x%2Fy',
+    '/@x/y',
+    '/@x%2f..',
+    '/@x%2f%2e%2e',
+    '/a/../b',
+    '/./a',
+    '/..',
+    '//a//b',
+    '/a%20b',
+    '/%',
+    '/a?b=c&d=%22e%22',
+    '/a?',
+    '/?startkey=%22%F0%9F%98%80%22',
   ])('goes to the path as it is written: %s', async (path) => {
     const url = await serve((request, response) => response.end(request.url));
     expect(textOf(await send({ url: url + path }))).toBe(path);
@@ -54,8 +72,17 @@ describe('the request', () => {
 
   it('says who asks, and what the caller adds', async () => {
     const url = await serve((request, response) => response.end(JSON.stringify(request.headers)));
-    const told = JSON.parse(textOf(await send({ url, headers: { accept: 'application/json', 'if-none-match': '"x"', 'accept-encoding': 'gzip' } })));
-    expect(told).toMatchObject({ 'user-agent': 'test/1', accept: 'application/json', 'if-none-match': '"x"', 'accept-encoding': 'gzip' });
+    const told = JSON.parse(
+      textOf(
+        await send({ url, headers: { accept: 'application/json', 'if-none-match': '"x"', 'accept-encoding': 'gzip' } }),
+      ),
+    );
+    expect(told).toMatchObject({
+      'user-agent': 'test/1',
+      accept: 'application/json',
+      'if-none-match': '"x"',
+      'accept-encoding': 'gzip',
+    });
     const other = JSON.parse(textOf(await send({ url, headers: { 'user-agent': 'caller/2' } })));
     expect(other['user-agent']).toBe('caller/2');
   });
@@ -63,16 +90,27 @@ describe('the request', () => {
   it('carries method and body', async () => {
     const url = await serve((request, response) => {
       const chunks: Buffer[] = [];
-      request.on('data', (chunk) => chunks.push(chunk)).on('end', () => response.end(`${request.method} ${Buffer.concat(chunks)}`));
+      request
+        .on('data', (chunk) => chunks.push(chunk))
+        .on('end', () => response.end(`${request.method} ${Buffer.concat(chunks)}`));
     });
-    expect(textOf(await send({ url, method: 'POST', body: new TextEncoder().encode('{"keys":["é"]}') }))).toBe('POST {"keys":["é"]}');
+    expect(textOf(await send({ url, method: 'POST', body: new TextEncoder().encode('{"keys":["é"]}') }))).toBe(
+      'POST {"keys":["é"]}',
+    );
   });
 
-  it.each(['', 'nothing', 'ftp://127.0.0.1/', 'http://', 'http://127.0.0.1:99999/', 'file:///etc/passwd', 'http://127.0.0.1:1/a b', 'http://127.0.0.1:1/a\r\nx: y'])(
-    'to what is no URL is ERR_BAD_URL: %j', async (url) => {
-      expect(await codeOf(() => send({ url }))).toBe('ERR_BAD_URL');
-    },
-  );
+  it.each([
+    '',
+    'nothing',
+    'ftp://127.0.0.1/',
+    'http://',
+    'http://127.0.0.1:99999/',
+    'file:///etc/passwd',
+    'http://127.0.0.1:1/a b',
+    'http://127.0.0.1:1/a\r\nx: y',
+  ])('to what is no URL is ERR_BAD_URL: %j', async (url) => {
+    expect(await codeOf(() => send({ url }))).toBe('ERR_BAD_URL');
+  });
 });
 
 describe('the answer', () => {
@@ -84,34 +122,50 @@ describe('the answer', () => {
     expect(sameBytes(response.body, packed)).toBe(true);
   });
 
-  it.each([['gzip', 'gzip'], ['x-gzip', 'gzip'], ['GZIP', 'gzip'], ['br', 'br'], ['deflate', 'deflate'], ['zstd', 'zstd'], ['identity', 'identity'], ['', 'identity']])(
-    'with content-encoding "%s" is %s', async (header, encoding) => {
-      const url = await serve((_, response) => response.writeHead(200, { 'content-encoding': header }).end('bytes'));
-      expect(await send({ url })).toMatchObject({ status: 200, encoding });
-    },
-  );
+  it.each([
+    ['gzip', 'gzip'],
+    ['x-gzip', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['br', 'br'],
+    ['deflate', 'deflate'],
+    ['zstd', 'zstd'],
+    ['identity', 'identity'],
+    ['', 'identity'],
+  ])('with content-encoding "%s" is %s', async (header, encoding) => {
+    const url = await serve((_, response) => response.writeHead(200, { 'content-encoding': header }).end('bytes'));
+    expect(await send({ url })).toMatchObject({ status: 200, encoding });
+  });
 
   it.each(['compress', 'gzip, br', 'gzip, gzip'])('with content-encoding "%s" is ERR_ENCODING', async (header) => {
     const url = await serve((_, response) => response.writeHead(200, { 'content-encoding': header }).end('bytes'));
     expect(await codeOf(() => send({ url }))).toBe('ERR_ENCODING');
   });
 
-  it.each([200, 204, 206, 301, 302, 304, 400, 401, 403, 404, 429, 451, 500, 503])('with status %s is data, not an error', async (status) => {
-    const url = await serve((_, response) => response.writeHead(status, { location: '/x', 'content-encoding': 'gzip' }).end());
-    const response = await send({ url });
-    expect(response).toMatchObject({ status, encoding: 'identity', headers: { location: '/x' } });
-    expect(response.body).toHaveLength(0);
-  });
+  it.each([200, 204, 206, 301, 302, 304, 400, 401, 403, 404, 429, 451, 500, 503])(
+    'with status %s is data, not an error',
+    async (status) => {
+      const url = await serve((_, response) =>
+        response.writeHead(status, { location: '/x', 'content-encoding': 'gzip' }).end(),
+      );
+      const response = await send({ url });
+      expect(response).toMatchObject({ status, encoding: 'identity', headers: { location: '/x' } });
+      expect(response.body).toHaveLength(0);
+    },
+  );
 
   it('has its header names in lower case, repeated ones joined', async () => {
-    const url = await answer('HTTP/1.1 200 OK\r\nETag: "A"\r\nX-Mixed-CASE: Yes\r\nVary: a\r\nvary: b\r\nSet-Cookie: 1\r\nSet-Cookie: 2\r\nContent-Length: 0\r\n\r\n');
+    const url = await answer(
+      'HTTP/1.1 200 OK\r\nETag: "A"\r\nX-Mixed-CASE: Yes\r\nVary: a\r\nvary: b\r\nSet-Cookie: 1\r\nSet-Cookie: 2\r\nContent-Length: 0\r\n\r\n',
+    );
     const { headers } = await send({ url });
     expect(headers).toMatchObject({ etag: '"A"', 'x-mixed-case': 'Yes', vary: 'a, b', 'set-cookie': '1, 2' });
     expect(Object.keys(headers)).toEqual(Object.keys(headers).map((name) => name.toLowerCase()));
   });
 
   it('to HEAD has headers and no body', async () => {
-    const url = await serve((_, response) => response.writeHead(200, { 'content-length': 5, 'content-encoding': 'gzip' }).end());
+    const url = await serve((_, response) =>
+      response.writeHead(200, { 'content-length': 5, 'content-encoding': 'gzip' }).end(),
+    );
     const response = await send({ url, method: 'HEAD' });
     expect(response).toMatchObject({ status: 200, encoding: 'identity', headers: { 'content-length': '5' } });
     expect(response.body).toHaveLength(0);
@@ -139,7 +193,11 @@ describe('no whole answer', () => {
 
   it.each([
     ['a body shorter than its content-length', `${HEAD}Content-Length: 100\r\n\r\n{"cut":`, undefined],
-    ['a body shorter than its content-length, reset', `${HEAD}Content-Length: 100\r\n\r\n{"cut":`, (socket: Socket) => void socket.resetAndDestroy()],
+    [
+      'a body shorter than its content-length, reset',
+      `${HEAD}Content-Length: 100\r\n\r\n{"cut":`,
+      (socket: Socket) => void socket.resetAndDestroy(),
+    ],
     ['chunks without their end', `${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n{"cut\r\n`, undefined],
     ['a cut chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\nff\r\n{"cut`, undefined],
     ['a wrong chunk length', `${HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n{"cut\r\n0\r\n\r\n`, undefined],
@@ -243,13 +301,17 @@ describe('abort', () => {
 
   it('within the body is ERR_ABORTED', async () => {
     const url = await serve((_, response) => void response.writeHead(200, { 'content-length': 100 }).write('x'));
-    expect(await stopped(url, (controller) => void setTimeout(() => controller.abort(new Error('why')), 50))).toBe('ERR_ABORTED');
+    expect(await stopped(url, (controller) => void setTimeout(() => controller.abort(new Error('why')), 50))).toBe(
+      'ERR_ABORTED',
+    );
   });
 
   it('while waiting for a connection is ERR_ABORTED', async () => {
     const url = await serve((request, response) => void setTimeout(() => response.end(request.url), 300));
     const first = send({ url: `${url}/first` }, { connections: 1 });
-    expect(await stopped(`${url}/second`, (controller) => void setTimeout(() => controller.abort(), 50))).toBe('ERR_ABORTED');
+    expect(await stopped(`${url}/second`, (controller) => void setTimeout(() => controller.abort(), 50))).toBe(
+      'ERR_ABORTED',
+    );
     expect(textOf(await first)).toBe('/first');
   });
 

@@ -1,8 +1,8 @@
-import { systemClock } from '@_all_docs/worker-node';
 import { MemoryQueue } from '@_all_docs/worker';
+import { systemClock } from '@_all_docs/worker-node';
+import { BullMQQueue } from '@_all_docs/worker-node/bullmq';
 import { afterAll } from 'vitest';
 import { workQueueContract } from '../../../test/contract/work-queue.ts';
-import { BullMQQueue } from '../src/bullmq-queue.ts';
 import { TestClock } from './_clock.ts';
 import { type RedisServer, startRedis, whyNoRedis } from './_redis.ts';
 
@@ -10,7 +10,10 @@ workQueueContract({
   name: 'MemoryQueue',
   create: ({ concurrency }) => {
     const clock = new TestClock();
-    return { queue: new MemoryQueue(clock, { concurrency, intervalCap: Number.POSITIVE_INFINITY }), pass: (ms) => clock.pass(ms) };
+    return {
+      queue: new MemoryQueue(clock, { concurrency, intervalCap: Number.POSITIVE_INFINITY }),
+      pass: (ms) => clock.pass(ms),
+    };
   },
 });
 
@@ -25,7 +28,12 @@ if (reason) {
     name: 'BullMQQueue',
     create: ({ concurrency }) => {
       count += 1;
-      const open = () => new BullMQQueue({ connection: { host: '127.0.0.1', port: redis.port }, prefix: `contract-${count}`, concurrency });
+      const open = () =>
+        new BullMQQueue({
+          connection: { host: '127.0.0.1', port: redis.port },
+          prefix: `contract-${count}`,
+          concurrency,
+        });
       return { queue: open(), another: open, pass: (ms) => systemClock.sleep(ms) };
     },
     traits: { onceWhileLeased: { reason: 'an id is in Redis once, whether it waits or is leased' } },

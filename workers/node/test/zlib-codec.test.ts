@@ -4,7 +4,9 @@ import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { codeOf, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 
-const text = new TextEncoder().encode(JSON.stringify({ name: 'é\u{1f600}', versions: Array.from({ length: 500 }, (_, i) => `1.0.${i}`) }));
+const text = new TextEncoder().encode(
+  JSON.stringify({ name: 'é\u{1f600}', versions: Array.from({ length: 500 }, (_, i) => `1.0.${i}`) }),
+);
 const packs: Record<Exclude<Encoding, 'identity'>, (bytes: Uint8Array) => Buffer> = {
   gzip: (bytes) => zlib.gzipSync(bytes),
   deflate: (bytes) => zlib.deflateSync(bytes),
@@ -25,7 +27,8 @@ const codecs: [string, Codec, Encoding[]][] = [
 ];
 
 describe.each(codecs)('%s', (_, codec, encodings) => {
-  const decode = async (bytes: Uint8Array, encoding: Encoding, maxBytes?: number) => codec.decode(bytes, encoding, maxBytes);
+  const decode = async (bytes: Uint8Array, encoding: Encoding, maxBytes?: number) =>
+    codec.decode(bytes, encoding, maxBytes);
 
   it('packs gzip that everybody unpacks', async () => {
     for (const bytes of [new Uint8Array(0), text, noise(200_000)]) {
@@ -43,7 +46,13 @@ describe.each(codecs)('%s', (_, codec, encodings) => {
     describe(encoding, () => {
       const pack = packs[encoding];
 
-      it.each([['nothing', new Uint8Array(0)], ['one byte', Uint8Array.of(0)], ['text', text], ['noise', noise(1_000_000)], ['a megabyte of zeros', new Uint8Array(2 ** 20)]])('unpacks %s', async (__, bytes) => {
+      it.each([
+        ['nothing', new Uint8Array(0)],
+        ['one byte', Uint8Array.of(0)],
+        ['text', text],
+        ['noise', noise(1_000_000)],
+        ['a megabyte of zeros', new Uint8Array(2 ** 20)],
+      ])('unpacks %s', async (__, bytes) => {
         expect(sameBytes(await decode(pack(bytes), encoding), bytes)).toBe(true);
       });
 
@@ -81,9 +90,12 @@ describe.each(codecs)('%s', (_, codec, encodings) => {
 
   describe('gzip with a lying trailer', () => {
     const packed = zlib.gzipSync(text);
-    it.each([0, 1, 10, text.length - 1, text.length + 1, 2 ** 31, 2 ** 32 - 1])('size %s is ERR_ENCODING', async (size) => {
-      expect(await codeOf(() => decode(lying(packed, size), 'gzip'))).toBe('ERR_ENCODING');
-    });
+    it.each([0, 1, 10, text.length - 1, text.length + 1, 2 ** 31, 2 ** 32 - 1])(
+      'size %s is ERR_ENCODING',
+      async (size) => {
+        expect(await codeOf(() => decode(lying(packed, size), 'gzip'))).toBe('ERR_ENCODING');
+      },
+    );
 
     it('does not make the reader take memory for it', async () => {
       const small = lying(zlib.gzipSync(new Uint8Array(10)), 2 ** 32 - 1);

@@ -26,7 +26,7 @@ export class MemoryQueue implements WorkQueue {
   readonly #clock: Clock;
   readonly #waiting: WorkItem[] = [];
   readonly #takers: (() => void)[] = [];
-  readonly #leased = new Map<string, () => void>();
+  readonly #leased = new Map<string, { item: WorkItem; release: () => void }>();
   readonly #dead: WorkItem[] = [];
   /** Ids of items that wait for another try. */
   readonly #delayed = new Set<string>();
@@ -42,16 +42,24 @@ export class MemoryQueue implements WorkQueue {
     assertWorkItem(item);
     if (this.#closed) throw new WorkerError('ERR_QUEUE_CLOSED', 'the queue is closed');
     const known = this.#delayed.has(item.id) || this.#waiting.some(({ id }) => id === item.id);
-    if (!known) this.#insert(item);
+    // As JSON, like any other queue would keep it.
+    if (!known) this.#insert(JSON.parse(JSON.stringify(item)));
   }
 
   async lease({ waitMs = 0, signal }: { waitMs?: number; signal?: AbortSignal } = {}): Promise<Lease | undefined> {
-    if (this.#waiting.length === 0 && waitMs > 0) await this.#arrival(waitMs, signal);
+    if (this.#waiting.length === 0 && waitMs > 0 && !this.#closed) await this.#arrival(waitMs, signal);
     if (this.#waiting.length === 0 || this.#closed || signal?.aborted) return undefined;
     return new Promise((resolve) => {
+      const leave = () => resolve(undefined);
+      signal?.addEventListener('abort', leave, { once: true });
       // The task is a slot of the pace: it begins when a lease may be given, and ends with ack or fail.
       // Close clears the pace: then there is no item to give.
-      this.#pace.add(() => this.#grant(resolve)).catch(() => resolve(undefined));
+      this.#pace
+        .add(() => {
+          signal?.removeEventListener('abort', leave);
+          return signal?.aborted ? undefined : this.#grant(resolve);
+        })
+        .catch(leave);
     });
   }
 
@@ -60,12 +68,15 @@ export class MemoryQueue implements WorkQueue {
   }
 
   async fail(lease: Lease, _error: unknown): Promise<void> {
-    if (!this.#release(lease)) return;
-    const item = { ...lease.item, attempts: lease.item.attempts + 1 };
+    const held = this.#release(lease);
+    if (!held) return;
+    const item = { ...held, attempts: held.attempts + 1 };
     if (item.attempts >= QUEUE_ATTEMPTS) {
       this.#dead.push(item);
       return;
     }
+    // Enqueued again meanwhile: that one is the same item.
+    if (this.#delayed.has(item.id) || this.#waiting.some(({ id }) => id === item.id)) return;
     this.#delayed.add(item.id);
     void this.#clock.sleep(QUEUE_BACKOFF_MS * 2 ** (item.attempts - 1)).then(() => {
       this.#delayed.delete(item.id);
@@ -81,7 +92,7 @@ export class MemoryQueue implements WorkQueue {
     this.#closed = true;
     this.#pace.clear();
     for (const wake of this.#takers.splice(0)) wake();
-    for (const release of this.#leased.values()) release();
+    for (const { release } of this.#leased.values()) release();
     this.#leased.clear();
   }
 
@@ -100,18 +111,19 @@ export class MemoryQueue implements WorkQueue {
       return undefined;
     }
     this.#leases += 1;
-    const lease = { id: `${item.id}#${this.#leases}`, item };
+    const lease = { id: `${item.id}#${this.#leases}`, item: structuredClone(item) };
     return new Promise((release) => {
-      this.#leased.set(lease.id, release);
+      this.#leased.set(lease.id, { item, release });
       give(lease);
     });
   }
 
-  #release(lease: Lease): boolean {
-    const release = this.#leased.get(lease.id);
+  /** The item that was leased; `undefined` when it is not any more. */
+  #release(lease: Lease): WorkItem | undefined {
+    const held = this.#leased.get(lease.id);
     this.#leased.delete(lease.id);
-    release?.();
-    return release !== undefined;
+    held?.release();
+    return held?.item;
   }
 
   /** Ends when an item arrives, the time is over or the caller leaves. */

@@ -3,7 +3,8 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  // What would be shown as 1024 belongs to the next unit.
+  while (value >= 1023.5 && unit < UNITS.length - 1 && bytes >= 1024) {
     value /= 1024;
     unit += 1;
   }
