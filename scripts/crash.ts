@@ -27,6 +27,12 @@ const { values } = parseArgs({
 const [kills, packages, seed, killsPerRun] = [values.kills, values.packages, values.seed, values['kills-per-run']].map(
   Number,
 ) as [number, number, number, number];
+/** What the fake origin counts. */
+interface OriginStats {
+  names: Record<string, { asked: number; served: number }>;
+  faults: Record<string, number>;
+}
+
 /** The command's default: requests that may be under way when it is killed. */
 const CONCURRENCY = 10;
 const random = mulberry32(seed);
@@ -122,7 +128,7 @@ async function finish(cache: string, url: string): Promise<Record<string, unknow
 
 async function judge(cache: string, url: string, killed: number, last: Record<string, unknown>): Promise<void> {
   const names = (await (await fetch(`${url}/-/fake/names`)).text()).trimEnd().split('\n');
-  const stats = await (await fetch(`${url}/-/fake/stats?names=1`)).json();
+  const stats = (await (await fetch(`${url}/-/fake/stats?names=1`)).json()) as OriginStats;
   const held = new Set(
     (await output('cache', 'ls', 'v1:packument:', '--cache', cache)).map((key) =>
       Buffer.from(key.split(':')[3] ?? '', 'hex').toString(),
@@ -143,10 +149,7 @@ async function judge(cache: string, url: string, killed: number, last: Record<st
   if (coverage.holds !== true) problems.push(`coverage: ${JSON.stringify(coverage)}`);
   const left = readdirSync(cache).includes('tmp') ? readdirSync(join(cache, 'tmp')) : [];
   if (left.length > 0) problems.push(`${left.length} temporary files are left`);
-  const served = Object.values(stats.names as Record<string, { served: number }>).reduce(
-    (sum, name) => sum + name.served,
-    0,
-  );
+  const served = Object.values(stats.names).reduce((sum, name) => sum + name.served, 0);
   // Each kill loses at most what was in flight, for the names still to be fetched.
   const refetched = served - names.length;
   const allowed = killed * CONCURRENCY;

@@ -4,7 +4,7 @@ import { codeOf } from './_bytes.ts';
 import { AWKWARD_NAMES, ILL_FORMED } from './names.ts';
 
 /** A queue under test, and how time passes for it. */
-export interface QueueHarness {
+interface QueueHarness {
   queue: WorkQueue;
   /** Lets so much time pass: a fake clock jumps, a real one is waited for. */
   pass(ms: number): Promise<void>;
@@ -14,7 +14,7 @@ export interface QueueHarness {
   destroy?(): Promise<unknown>;
 }
 
-export interface QueueTraits {
+interface QueueTraits {
   /** An item can be enqueued again while it is leased, and is leased again afterwards; off where ids are unique. */
   onceWhileLeased?: { reason: string };
 }

@@ -47,7 +47,7 @@ export function placeholderText(outline: Outline): string {
   )},"maintainers":[${NPM_USER}],"description":"security holding package"}`;
 }
 
-export function tagsText({ plan }: Outline): string {
+function tagsText({ plan }: Outline): string {
   const next = plan.versions > 3 && plan.hash % 5 === 0 ? `,"next":"${versionAt(plan, plan.versions - 1)}"` : '';
   return `"latest":"${versionAt(plan, plan.versions - 1)}"${next}`;
 }
@@ -120,7 +120,7 @@ function distText(outline: Outline, version: string, hash: number): string {
  * `/{name}/-/{base}-{version}.tgz`, as a URL that survives URL libraries: a last part of dots would be
  * normalised away after a plain slash, so there (only) the slash is encoded.
  */
-export function tarballPath(name: string, version: string): string {
+function tarballPath(name: string, version: string): string {
   const parts = name.split('/').map(encodeURIComponent);
   const last = parts.pop() as string;
   const scope = parts.length ? `${(parts[0] as string).replace('%40', '@')}${/^\.+$/.test(last) ? '%2f' : '/'}` : '';

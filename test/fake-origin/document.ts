@@ -12,7 +12,7 @@ import { namedTarballs, pooledTarballs } from './tarballs.ts';
 import type { Doc, FakeOriginOptions, Form } from './types.ts';
 import type { World } from './world.ts';
 
-export const PLACEHOLDER_VERSION = '0.0.1-security';
+const PLACEHOLDER_VERSION = '0.0.1-security';
 
 /** What `document-text.ts` needs to write one document. */
 export interface Outline {

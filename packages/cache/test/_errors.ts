@@ -1,5 +1,5 @@
 /** The error that `work` ends with, thrown or rejected; fails the test by returning `undefined` when there is none. */
-export async function errorOf(work: () => unknown): Promise<(Error & { code?: string }) | undefined> {
+async function errorOf(work: () => unknown): Promise<(Error & { code?: string }) | undefined> {
   try {
     await work();
   } catch (error) {

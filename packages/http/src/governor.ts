@@ -53,12 +53,13 @@ export class Governor {
         if (paid) await paid;
         const response = await transport(request);
         lane.leave(startedAt, classify(response), {
+          url: request.url,
           bytes: response.body.length,
           retryAfterMs: parseRetryAfter(response.headers['retry-after'], clock.now()),
         });
         return response;
       } catch (error) {
-        lane.leave(startedAt, isTrouble(error) ? 'trouble' : undefined);
+        lane.leave(startedAt, isTrouble(error) ? 'trouble' : undefined, { url: request.url });
         throw error;
       }
     };

@@ -37,6 +37,8 @@ export interface Outcome {
   bytes?: number;
   /** What the origin's Retry-After asks for. */
   retryAfterMs?: number | undefined;
+  /** What was asked for: one thing that fails again and again says little about the origin. */
+  url?: string;
 }
 
 interface Waiter {
@@ -47,12 +49,14 @@ interface Waiter {
 const SLOW_DOWN_AFTER = 4;
 const OPEN_AFTER = 8;
 const FIRST_COOLDOWN_MS = 1_000;
-const LAST_COOLDOWN_MS = 30_000;
+const LAST_COOLDOWN_MS = 10_000;
 /** Silence after which an origin that never answered is given up: whoever mistyped its address is waiting. */
 const FIRST_ANSWER_MS = 5_000;
 const RECOVER_EVERY_MS = 2_000;
 const RECOVER_STEP = 0.1;
 const SLOWEST_RATE = 0.5;
+/** Where an unlimited rate is cut from when too little was asked yet to know better. */
+const LEAST_CEILING = 50;
 
 /**
  * The pace of one origin: concurrency, a token bucket, pauses that the origin asks for, and a circuit breaker.
@@ -72,7 +76,8 @@ export class Lane {
   #refilledAt: number;
   #pausedUntil = 0;
   #throttlesInRow = 0;
-  #failuresInRow = 0;
+  /** What failed since the last answer, each thing once; bounded by what is asked for meanwhile. */
+  readonly #failing = new Set<string>();
   #cooldownMs = FIRST_COOLDOWN_MS;
   #probing = false;
   #silentSince: number;
@@ -132,11 +137,11 @@ export class Lane {
   }
 
   /** Tells how a request ended. `undefined` for one that says nothing about the origin (stopped by us). */
-  leave(startedAt: number, verdict: Verdict | undefined, { bytes = 0, retryAfterMs }: Outcome = {}): void {
+  leave(startedAt: number, verdict: Verdict | undefined, { bytes = 0, retryAfterMs, url = '' }: Outcome = {}): void {
     this.#inFlight -= 1;
     this.#bytes += bytes;
     if (verdict === 'throttled') this.#onThrottle(startedAt, retryAfterMs);
-    else if (verdict === 'trouble') this.#onTrouble(startedAt);
+    else if (verdict === 'trouble') this.#onTrouble(startedAt, url);
     else if (verdict === 'ok') this.#onAnswer();
     this.#pump();
   }
@@ -204,7 +209,7 @@ export class Lane {
     if (!this.#probing || silence <= (this.#answered ? this.#pace.patienceMs : FIRST_ANSWER_MS)) return undefined;
     return new HttpError(
       'ERR_ORIGIN_DOWN',
-      `the origin gave no answer for ${Math.ceil(silence / 1000)} s (${this.#failuresInRow} tries); check its address and the network, then run the same command again`,
+      `the origin gave no answer for ${Math.ceil(silence / 1000)} s (${this.#failing.size} requests failed); check its address and the network, then run the same command again`,
     );
   }
 
@@ -243,11 +248,11 @@ export class Lane {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + Math.max(RETRY_AFTER_FLOOR_MS, pause));
   }
 
-  #onTrouble(startedAt: number): void {
+  #onTrouble(startedAt: number, url: string): void {
     this.#troubles += 1;
-    this.#failuresInRow += 1;
-    if (this.#failuresInRow >= SLOW_DOWN_AFTER) this.#cut(startedAt);
-    if (this.#failuresInRow < OPEN_AFTER) return;
+    this.#failing.add(url);
+    if (this.#failing.size >= SLOW_DOWN_AFTER) this.#cut(startedAt);
+    if (this.#failing.size < OPEN_AFTER) return;
     // The breaker is open: everybody waits for the cool-down, then a single request finds out for all.
     const now = this.#clock.now();
     if (now < this.#pausedUntil) return;
@@ -259,7 +264,7 @@ export class Lane {
   #onAnswer(): void {
     this.#answered = true;
     this.#silentSince = this.#clock.now();
-    this.#failuresInRow = 0;
+    if (this.#failing.size > 0) this.#failing.clear();
     this.#throttlesInRow = 0;
     this.#probing = false;
     this.#cooldownMs = FIRST_COOLDOWN_MS;
@@ -268,7 +273,7 @@ export class Lane {
     this.#changedAt = now;
     const { concurrency, rate } = this.#pace;
     this.#limit = Math.min(concurrency, this.#limit + Math.max(1, Math.floor(concurrency * RECOVER_STEP)));
-    if (this.#rate < rate) this.#rate = Math.min(rate, this.#rate + this.#ceiling * RECOVER_STEP);
+    if (this.#rate < rate) this.#rate = Math.min(rate, this.#rate + Math.max(this.#ceiling, this.#rate) * RECOVER_STEP);
   }
 
   /** Halves once per round trip: ten 429s to requests sent before the last cut are one piece of news. */
@@ -277,7 +282,7 @@ export class Lane {
     onNews?.();
     const now = this.#clock.now();
     if (this.#ceiling === Number.POSITIVE_INFINITY) {
-      this.#ceiling = Math.max(this.#observedRate, this.#windowCount, 1);
+      this.#ceiling = Math.max(this.#observedRate, this.#windowCount, LEAST_CEILING);
       this.#rate = this.#ceiling;
     }
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));

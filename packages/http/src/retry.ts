@@ -40,7 +40,7 @@ export function withRetry(transport: Transport, options: RetryOptions): Transpor
         throw outcome;
       }
       failures += 1;
-      if (failures >= attempts) throw outcome instanceof Error ? outcome : failed(request, outcome, attempts);
+      if (failures >= attempts) throw failed(request, outcome, attempts);
       await pause(clock, backoff(failures, baseMs, random), request.signal);
     }
   };
@@ -76,15 +76,20 @@ function rateLimited(request: TransportRequest, response: TransportResponse): Ht
   );
 }
 
-function failed(request: TransportRequest, response: TransportResponse, attempts: number): HttpError {
-  if (response.status >= 500) {
-    return new HttpError('ERR_FETCH_FAILED', `${request.url}: status ${response.status} after ${attempts} tries`, {
-      status: response.status,
-    });
+function failed(request: TransportRequest, outcome: TransportResponse | Error, attempts: number): HttpError {
+  if (outcome instanceof Error) {
+    const code = outcome instanceof HttpError ? outcome.code : 'ERR_FETCH_FAILED';
+    const message = `${outcome.message} (${attempts} tries); check the address and the network`;
+    return new HttpError(code, message, { cause: outcome });
+  }
+  const { status } = outcome;
+  if (status >= 500) {
+    const message = `${request.url}: status ${status} (${attempts} tries); the origin is in trouble, try again later`;
+    return new HttpError('ERR_FETCH_FAILED', message, { status });
   }
   return new HttpError(
     'ERR_BLOCKED',
-    `${request.url}: status ${response.status} with an HTML page instead of a registry's answer, after ${attempts} tries`,
-    { status: response.status },
+    `${request.url}: status ${status} with an HTML page instead of a registry's answer (${attempts} tries); check the address, or lower --rate`,
+    { status },
   );
 }

@@ -69,7 +69,7 @@ export class Load {
   ask(count = 1, more: Partial<TransportRequest> = {}): void {
     for (let i = 0; i < count; i++) {
       this.asked += 1;
-      this.#transport({ url: 'https://origin.example/a', ...more }).then(
+      this.#transport({ url: `https://origin.example/${this.asked}`, ...more }).then(
         (response) => this.results.push(response),
         (error) => this.results.push(error),
       );

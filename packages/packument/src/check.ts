@@ -4,7 +4,8 @@ import { PackumentError } from './errors.js';
 /**
  * How closely a document is looked at before it is kept:
  * - `length`: it came whole and is coded as it says (the transport has seen to the length)
- * - `crc`: and unpacks with the right checksum, begins and ends as a JSON object, and bears the right name
+ * - `crc`: and unpacks with the right checksum, is one JSON object from its first brace to the matching last one, and
+ *   bears the right name
  * - `parse`: and is JSON from end to end
  */
 export type Check = 'length' | 'crc' | 'parse';
@@ -14,6 +15,10 @@ export interface CheckedDocument {
   modified: string | undefined;
 }
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BRACKET_OPEN = 0x5b;
+const BRACKET_CLOSE = 0x5d;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 const HEAD_BYTES = 2_048;
@@ -31,11 +36,11 @@ export async function checkPackument(
     if (body.length === 0) throw bad(name, 'is empty');
     if (encoding === 'gzip' && !(body[0] === 0x1f && body[1] === 0x8b))
       throw bad(name, 'is not gzip, though it says so');
-    if (encoding === 'identity') assertObject(name, body);
+    if (encoding === 'identity' && !isWholeObject(body)) throw bad(name, 'is not a whole JSON object');
     return { rev: undefined, modified: undefined };
   }
   const text = await codec.decode(body, encoding);
-  assertObject(name, text);
+  if (!isWholeObject(text)) throw bad(name, 'is not a whole JSON object');
   if (check === 'crc') {
     const head = readHead(name, decoder.decode(text.subarray(0, HEAD_BYTES)));
     if (head) return named(name, head);
@@ -43,13 +48,37 @@ export async function checkPackument(
   return named(name, parse(name, text));
 }
 
-function assertObject(name: string, text: Uint8Array): void {
-  let first = 0;
-  let last = text.length - 1;
-  while (first <= last && isSpace(text[first])) first += 1;
-  while (last > first && isSpace(text[last])) last -= 1;
-  if (text[first] !== BRACE_OPEN || text[last] !== BRACE_CLOSE || first === last)
-    throw bad(name, 'is not a whole JSON object');
+/**
+ * Whether the text is one JSON object whose brackets balance at its very end: a document that was cut, wherever, is not.
+ * A scan of brackets and strings costs a third of parsing, and allocates nothing.
+ */
+function isWholeObject(text: Uint8Array): boolean {
+  const { length } = text;
+  let at = 0;
+  while (isSpace(text[at])) at += 1;
+  if (text[at] !== BRACE_OPEN) return false;
+  for (let depth = 0; at < length; at++) {
+    const byte = text[at];
+    if (byte === QUOTE) at = endOfString(text, at);
+    else if (byte === BRACE_OPEN || byte === BRACKET_OPEN) depth += 1;
+    else if (byte === BRACE_CLOSE || byte === BRACKET_CLOSE) {
+      depth -= 1;
+      if (depth === 0) break;
+    }
+  }
+  if (at >= length) return false;
+  do at += 1;
+  while (isSpace(text[at]));
+  return at === length;
+}
+
+/** The place of the quote that ends the string begun at `at`; the text's length when none does. */
+function endOfString(text: Uint8Array, at: number): number {
+  for (let i = at + 1; i < text.length; i++) {
+    if (text[i] === QUOTE) return i;
+    if (text[i] === BACKSLASH) i += 1;
+  }
+  return text.length;
 }
 
 function isSpace(byte: number | undefined): boolean {

@@ -221,7 +221,7 @@ interface Usable {
 
 function isDamage(error: unknown): boolean {
   if (error instanceof PackumentError) return error.code === 'ERR_BAD_PACKUMENT';
-  return error instanceof HttpError && error.code === 'ERR_ENCODING';
+  return error instanceof HttpError && (error.code === 'ERR_ENCODING' || error.code === 'ERR_TOO_LARGE');
 }
 
 const NO_ANSWER = new Set([

@@ -26,7 +26,7 @@ export const notFound = (status = 404) => identity('{"error":"Not found"}', stat
 export const blockPage = (status: number) => identity('<!DOCTYPE html>', status, { 'content-type': 'text/html' });
 
 /** A memory whose entries can be damaged, as a disk's can. */
-export class FrailDriver extends MemoryStorageDriver {
+class FrailDriver extends MemoryStorageDriver {
   trouble: (key: string) => Error | undefined = () => undefined;
 
   override async read(key: string): Promise<StoredEntry | undefined> {

@@ -103,10 +103,23 @@ describe('a bad document is ERR_BAD_PACKUMENT', () => {
     }
   });
 
-  it('cut at a brace, by parse alone', async () => {
-    const text = '{"_id":"a","_rev":"1-x","versions":{"1.0.0":{}';
-    expect(await codeOf(() => look('a', identity(text), 'parse'))).toBe('ERR_BAD_PACKUMENT');
-    expect(await codeOf(() => look('a', identity(text), 'crc'))).toBeUndefined();
+  it.each([
+    '{"_id":"a","_rev":"1-x","versions":{"1.0.0":{}',
+    '{"_id":"a","_rev":"1-x","readme":"} \\"}',
+    '{"_id":"a","_rev":"1-x"}}',
+    '{"_id":"a","_rev":"1-x"}{}',
+    '{"_id":"a","_rev":"1-x","x":"',
+    '{"_id":"a","_rev":"1-x","x":"\\',
+  ])('not closed where it ends: %s', async (text) => {
+    for (const check of ['crc', 'parse'] as const) {
+      expect(await codeOf(() => look('a', identity(text), check))).toBe('ERR_BAD_PACKUMENT');
+    }
+  });
+
+  it('braces and quotes in strings close nothing', async () => {
+    const text = JSON.stringify({ _id: 'a', _rev: '1-x', readme: '}]"\\"{[', deep: [[{ '}': ['"'] }]] });
+    for (const check of ['crc', 'parse'] as const)
+      expect(await codeOf(() => look('a', identity(text), check))).toBeUndefined();
   });
 
   it.each([

@@ -150,6 +150,12 @@ export class PartitionClient extends BaseHTTPClient {
       headers: { accept: 'application/json', 'accept-encoding': 'gzip' },
       signal,
     });
+    if (response.statusCode === 304) {
+      throw new PartitionError(
+        'ERR_BAD_PAGE',
+        'the origin answered _all_docs with 304, though nothing was held against it',
+      );
+    }
     if (response.statusCode !== 200) throw refused(response, this.origin);
     const page = parsePage(response.body);
     const taken = takeRows(page, range, after);

@@ -70,7 +70,7 @@ export function assertRange({ startKey, endKey }: KeyRange): void {
   if (startKey !== null && endKey !== null && compareBytes(startKey, endKey) >= 0) {
     throw new PartitionError(
       'ERR_BAD_RANGE',
-      `the range is empty: ${JSON.stringify(startKey)} does not sort before ${JSON.stringify(endKey)} by its UTF-8 bytes`,
+      `the range is empty: ${JSON.stringify(startKey)} does not sort before ${JSON.stringify(endKey)} by its UTF-8 bytes; give a start that comes before the end`,
     );
   }
 }
@@ -83,7 +83,7 @@ function assertPivots(pivots: readonly (string | null)[]): string[] {
     if (typeof pivot !== 'string' || pivot === '' || !pivot.isWellFormed()) {
       throw new PartitionError(
         'ERR_BAD_PIVOTS',
-        `pivot ${i} is not a non-empty string: ${JSON.stringify(pivot) ?? String(pivot)}`,
+        `pivot ${i} is not a non-empty string: ${JSON.stringify(pivot) ?? String(pivot)}; give a sorted list of names or their beginnings`,
       );
     }
     const before = cuts[i - 1];

@@ -41,6 +41,21 @@ export function readConfigFile(
   throw new CliError('ERR_BAD_CONFIG', `${path} must be a JSON object of flags by their long names`);
 }
 
+/** `ERR_BAD_CONFIG` for a key that is no flag of any command: a slip of the pen must not pass in silence. */
+export function assertKnown(config: Record<string, unknown>, program: Command): void {
+  const known = new Set(flagsOf(program));
+  const unknown = Object.keys(config).find((key) => !known.has(key));
+  if (unknown === undefined) return;
+  throw new CliError(
+    'ERR_BAD_CONFIG',
+    `the config file's ${JSON.stringify(unknown)} is no flag of any command; see _all_docs bootstrap --help`,
+  );
+}
+
+function flagsOf(command: Command): string[] {
+  return [...command.options.map((option) => option.name()), ...command.commands.flatMap(flagsOf)];
+}
+
 /** Gives a command the values of its flags from the config file; flags and environment win over them. */
 export function applyConfig(command: Command, config: Record<string, unknown>): void {
   for (const option of command.options) {

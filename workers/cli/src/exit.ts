@@ -38,7 +38,14 @@ export function exitCodeOf(error: unknown): number {
   return BY_CODE[String((error as { code?: unknown })?.code)] ?? EXIT.failure;
 }
 
-/** 128 and the signal's number, as shells have it. */
-export function signalExitCode(signal: NodeJS.Signals): number {
-  return signal === 'SIGTERM' ? 143 : signal === 'SIGHUP' ? 129 : 130;
+/** Why an interrupted command stops: the reason of its abort signal. */
+export class Interruption extends Error {
+  /** 128 and the signal's number, as shells have it. */
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`);
+    this.name = 'Interruption';
+    this.exitCode = signal === 'SIGTERM' ? 143 : signal === 'SIGHUP' ? 129 : 130;
+  }
 }

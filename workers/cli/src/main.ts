@@ -1,19 +1,19 @@
 /** @module The `_all_docs` command: reads flags, runs one command, ends with the exit code of section "exit codes" in the README. */
 import { codeOf, messageOf } from '@_all_docs/worker';
 import { CommanderError } from 'commander';
-import { EXIT, exitCodeOf, signalExitCode } from './exit.js';
+import { EXIT, exitCodeOf, Interruption } from './exit.js';
 import type { Io } from './io.js';
 import { createProgram } from './program.js';
 
 const stop = new AbortController();
-let caught: NodeJS.Signals | undefined;
+let caught: Interruption | undefined;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     // The second time, whoever asks does not want to wait for a tidy end; what is stored is whole either way.
-    if (caught) process.exit(signalExitCode(signal));
-    caught = signal;
-    stop.abort(new Error(signal));
+    if (caught) process.exit(caught.exitCode);
+    caught = new Interruption(signal);
+    stop.abort(caught);
   });
 }
 if (process.env['ALL_DOCS_LAUNCHED']) {
@@ -38,7 +38,7 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
-if (caught) process.exitCode = signalExitCode(caught);
+if (caught) process.exitCode = caught.exitCode;
 
 function canDraw(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY && stream.columns > 0 && !process.env['CI'] && process.env['TERM'] !== 'dumb';
@@ -48,10 +48,10 @@ function canDraw(stream: NodeJS.WriteStream): boolean {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
-    say('ERR_USAGE', `${error.message.replace(/^error: /, '')}; see _all_docs --help`);
+    say('ERR_USAGE', `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see _all_docs --help`);
     return EXIT.usage;
   }
-  if (caught) return signalExitCode(caught);
+  if (caught) return caught.exitCode;
   say(codeOf(error) ?? 'ERR_INTERNAL', messageOf(error));
   if (codeOf(error) === undefined && error instanceof Error) io.err(`${error.stack}\n`);
   return exitCodeOf(error);

@@ -11,7 +11,7 @@ import { partitionFetchCommand } from './commands/partition/fetch.js';
 import { partitionLsCommand } from './commands/partition/ls.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
 import { statusCommand } from './commands/status.js';
-import { applyConfig, readConfigFile } from './config-file.js';
+import { applyConfig, assertKnown, readConfigFile } from './config-file.js';
 import type { Io } from './io.js';
 
 /** The whole command line. */
@@ -42,7 +42,9 @@ export function createProgram(io: Io): Command {
         .addCommand(cacheStatsCommand(io)),
     )
     .addCommand(statusCommand(io));
-  configure(program, io, readConfigFile(io.env));
+  const config = readConfigFile(io.env);
+  assertKnown(config, program);
+  configure(program, io, config);
   return program;
 }
 

@@ -76,13 +76,11 @@ export class NodeStorageDriver extends StorageDriver {
       return { body, metadata };
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT') {
-        this.#missing += 1;
-        return undefined;
-      }
+      if (code === 'ENOENT') return this.#lost(key, row);
       if (code !== 'EINTEGRITY' && code !== 'EBADSIZE') throw readError(key, error);
       // Out of the way at once: cacache would keep the damaged file when the same bytes are stored again.
       await cacache.rm.content(this.cachePath, integrity);
+      await this.#lost(key, row);
       throw new CacheError(
         'ERR_CORRUPT',
         `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`,
@@ -91,11 +89,17 @@ export class NodeStorageDriver extends StorageDriver {
     }
   }
 
+  /** Says what is known only of an entry that is there: a row whose body is gone must not pass for one that is held. */
   async head(key: string): Promise<EntryMetadata | undefined> {
     const row = await this.#row(key);
     if (!row) return undefined;
-    const { integrity: _, ...metadata } = row;
-    return metadata;
+    const { integrity, ...metadata } = row;
+    try {
+      const content = await cacache.get.hasContent(this.cachePath, integrity);
+      return content ? metadata : await this.#lost(key, row);
+    } catch (error) {
+      throw readError(key, error);
+    }
   }
 
   write(key: string, { body, metadata }: StoredEntry): Promise<void> {
@@ -156,6 +160,14 @@ export class NodeStorageDriver extends StorageDriver {
     const { ordered } = await this.open();
     const text = await ordered.get(ENTRY + key);
     return text === undefined ? undefined : (JSON.parse(text) as IndexRow);
+  }
+
+  /** Counts a row without a body and drops it, unless somebody has written the entry anew meanwhile. */
+  async #lost(key: string, row: IndexRow): Promise<undefined> {
+    this.#missing += 1;
+    const value = JSON.stringify(row);
+    await this.ordered.commit([{ key: ENTRY + key, value: undefined }], [{ key: ENTRY + key, value }]);
+    return undefined;
   }
 
   async #inTurn(key: string, work: () => Promise<void>): Promise<void> {

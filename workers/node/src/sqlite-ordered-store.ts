@@ -5,7 +5,7 @@ import { readError, writeError } from './storage-errors.js';
 /** `_ado` as SQLite's application id: tells our files from others'. */
 const APPLICATION_ID = 0x5f61646f;
 /** Raised when an older version of this package could not read the file any more. */
-export const INDEX_FORMAT = 1;
+const INDEX_FORMAT = 1;
 const PAGE = 1_000;
 
 interface Pending {

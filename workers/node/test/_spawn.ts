@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-export interface Ended {
+interface Ended {
   code: number | null;
   stdout: string;
   stderr: string;

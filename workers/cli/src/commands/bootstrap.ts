@@ -9,7 +9,7 @@ import {
 } from '@_all_docs/worker';
 import type { NodeEnv } from '@_all_docs/worker-node';
 import { Command, Option } from 'commander';
-import { EXIT } from '../exit.js';
+import { EXIT, Interruption } from '../exit.js';
 import type { Io } from '../io.js';
 import { assertOrigin, type EnvFlags, withEnv } from '../open-env.js';
 import { formOption, jsonOption, networkOptions } from '../options.js';
@@ -81,14 +81,14 @@ async function work(
     await reporter.abandon();
     throw error;
   }
-  const exitCode = exitCodeFor(result);
+  const exitCode = exitCodeFor(result, io.signal);
   await reporter.end(result, exitCode);
   return exitCode;
 }
 
-/** An interruption's own code (130, 143) is set by whoever caught the signal. */
-function exitCodeFor({ status }: BootstrapResult): number {
+function exitCodeFor({ status }: BootstrapResult, { reason }: AbortSignal): number {
   if (status === 'done') return EXIT.done;
+  if (status === 'interrupted') return reason instanceof Interruption ? reason.exitCode : EXIT.failure;
   return status === 'throttled' ? EXIT.stopped : EXIT.incomplete;
 }
 

@@ -49,6 +49,8 @@ async function readText(file: string): Promise<string> {
   try {
     return file === '-' ? await readStream(process.stdin) : await readFile(file, 'utf8');
   } catch (cause) {
-    throw new CliError('ERR_NO_FILE', `cannot read ${file}: ${(cause as Error).message}`, undefined, { cause });
+    throw new CliError('ERR_NO_FILE', `cannot read ${file}: ${(cause as Error).message}; check its path`, undefined, {
+      cause,
+    });
   }
 }

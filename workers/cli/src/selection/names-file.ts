@@ -20,7 +20,12 @@ function jsonNames(text: string, file: string): string[] {
   try {
     names = JSON.parse(text);
   } catch (cause) {
-    throw new CliError('ERR_BAD_NAMES', `${file} begins like a JSON array but is not one`, undefined, { cause });
+    throw new CliError(
+      'ERR_BAD_NAMES',
+      `${file} begins like a JSON array but is not one; close it, or put one name on each line`,
+      undefined,
+      { cause },
+    );
   }
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
     throw new CliError('ERR_BAD_NAMES', `${file} must be a JSON array of strings`);

@@ -22,7 +22,11 @@ async function readJson(file: string): Promise<unknown> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new PartitionError('ERR_BAD_PIVOTS', `${file} is not JSON: ${(cause as Error).message}`, { cause });
+    throw new PartitionError(
+      'ERR_BAD_PIVOTS',
+      `${file} is not JSON: ${(cause as Error).message}; give a JSON array of strings`,
+      { cause },
+    );
   }
   return Array.isArray(value) ? value : (value as { pivots?: unknown } | null)?.pivots;
 }
@@ -31,7 +35,9 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new CliError('ERR_NO_FILE', `cannot read ${file}: ${(cause as Error).message}`, undefined, { cause });
+    throw new CliError('ERR_NO_FILE', `cannot read ${file}: ${(cause as Error).message}; check its path`, undefined, {
+      cause,
+    });
   }
 }
 
@@ -42,8 +48,12 @@ async function readModule(file: string): Promise<unknown> {
     const inner = module.default as { pivots?: unknown } | undefined;
     return module.pivots ?? inner?.pivots ?? inner;
   } catch (cause) {
-    throw new PartitionError('ERR_BAD_PIVOTS', `cannot load ${file} as a module: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new PartitionError(
+      'ERR_BAD_PIVOTS',
+      `cannot load ${file} as a module: ${(cause as Error).message}; give a JSON file, or a module with a default export or an export named pivots`,
+      {
+        cause,
+      },
+    );
   }
 }

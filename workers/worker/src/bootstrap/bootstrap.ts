@@ -1,4 +1,4 @@
-import { Cache, createStorageDriver, encodeOrigin, type OrderedStore } from '@_all_docs/cache';
+import { Cache, createStorageDriver } from '@_all_docs/cache';
 import { aborted } from '@_all_docs/http';
 import { type Check, PackumentClient, type PackumentForm } from '@_all_docs/packument';
 import { type CoverageReport, type KeyRange, PartitionClient, proveCoverage } from '@_all_docs/partition';
@@ -7,6 +7,7 @@ import type { Env } from '../interfaces.js';
 import type { Context } from './context.js';
 import type { BootstrapEvent, BootstrapResult } from './events.js';
 import { fetchPhase, namesIn, type Wanted } from './fetch-phase.js';
+import { learnedPivots, learnPivots } from './learned-pivots.js';
 import { listPhase } from './list-phase.js';
 import { Meter } from './meter.js';
 import { readOriginInfo } from './origin-info.js';
@@ -87,7 +88,7 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
   result.partitions = records.length;
   result.coverage = await prove(context, selection);
   result.names = result.coverage.rows;
-  await learnPivots(context, selection, records);
+  await learnPivots(context.store, context.run.origin, selection, records);
   if (context.run.depth === 'names') return;
   const listed = records.filter(({ state }) => state === 'complete');
   const total = listed.reduce((sum, { rows }) => sum + rows, 0);
@@ -216,21 +217,4 @@ async function prepare(
     tally: { stored: 0, unchanged: 0, held: 0, absent: 0, failed: 0 },
   };
   return { context, resumed };
-}
-
-function pivotsKey(origin: string): string {
-  return `v1:pivots:${encodeOrigin(origin)}`;
-}
-
-/** Boundaries that an earlier pass found by splitting; none before the first pass. */
-async function learnedPivots(store: OrderedStore, origin: string): Promise<string[]> {
-  const text = await store.get(pivotsKey(origin));
-  return text === undefined ? [] : (JSON.parse(text) as string[]);
-}
-
-/** Remembers how a whole, proved pass was cut, so that the next one can list its parts side by side. */
-async function learnPivots({ store, run }: Context, selection: KeyRange, records: readonly KeyRange[]): Promise<void> {
-  if (selection.startKey !== null || selection.endKey !== null) return;
-  const pivots = records.flatMap(({ startKey }) => (startKey === null ? [] : [startKey]));
-  await store.commit([{ key: pivotsKey(run.origin), value: JSON.stringify(pivots) }]);
 }

@@ -36,15 +36,6 @@ export async function fetchPhase(
   const { stats } = await fetching.getProgress();
   meter.begin('fetch', total, stats.rows);
   await new Fetcher(context, namesOf).run();
-  const { tally } = context;
-  if (tally.failed > 0 && tally.stored + tally.unchanged + tally.absent > 0) {
-    // Others were answered, so the origin lives: most of what failed was bad luck, and gets a second chance.
-    meter.add(-tally.failed);
-    meter.errors -= tally.failed;
-    tally.failed = 0;
-    await fetching.retryFailed();
-    await new Fetcher(context, namesOf).run();
-  }
   meter.flush();
 }
 

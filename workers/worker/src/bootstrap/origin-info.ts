@@ -8,12 +8,23 @@ export interface OriginInfo {
   updateSeq: number | undefined;
 }
 
-/** Asks the replication host who it is. `ERR_NOT_REGISTRY` when it does not answer like one. */
+const TRIES = 4;
+
+/** Asks the replication host who it is; a damaged answer is asked for again. `ERR_NOT_REGISTRY` when it does not answer like one. */
 export async function readOriginInfo(
   env: Pick<Env, 'origin' | 'transport' | 'codec'>,
   signal?: AbortSignal,
 ): Promise<OriginInfo> {
   const client = new BaseHTTPClient(env);
+  for (let tries = 1; ; tries++) {
+    const said = await askRoot(client, signal);
+    if (typeof said !== 'string') return said;
+    if (tries === TRIES) throw notRegistry(env.origin, said);
+  }
+}
+
+/** The root document, or in words what came instead. */
+async function askRoot(client: BaseHTTPClient, signal: AbortSignal | undefined): Promise<OriginInfo | string> {
   let response: RegistryResponse;
   try {
     response = await client.request('/', {
@@ -21,12 +32,11 @@ export async function readOriginInfo(
       signal,
     });
   } catch (error) {
-    if (error instanceof HttpError && error.code === 'ERR_BLOCKED') throw notRegistry(env.origin, error.message);
-    throw error;
+    if (!(error instanceof HttpError) || (error.code !== 'ERR_BLOCKED' && error.code !== 'ERR_ENCODING')) throw error;
+    return error.message;
   }
   const info = response.ok ? parse(response) : undefined;
-  if (typeof info?.['doc_count'] !== 'number')
-    throw notRegistry(env.origin, `${response.statusCode} without a doc_count`);
+  if (typeof info?.['doc_count'] !== 'number') return `${response.statusCode} without a doc_count`;
   const seq = Number(info['update_seq']);
   return { docCount: info['doc_count'], updateSeq: Number.isSafeInteger(seq) ? seq : undefined };
 }

@@ -2,9 +2,10 @@ import { createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
 import type { PackumentForm } from '@_all_docs/packument';
 import { PAGE_LIMIT } from '@_all_docs/partition';
 import type { Env } from '../interfaces.js';
+import { learnedPivots } from './learned-pivots.js';
 import { countRange, readOriginInfo } from './origin-info.js';
 import type { Depth } from './run.js';
-import type { Selection } from './selection.js';
+import { type RangeSelection, rangePartitions, type Selection } from './selection.js';
 
 /** What a bootstrap would take, before it is begun. Sizes are estimates and say from what. */
 export interface BootstrapPlan {
@@ -58,8 +59,7 @@ export async function planBootstrap(options: PlanOptions, env: Env): Promise<Boo
     budget: { limit: budget?.limit, used: budget?.used ?? 0, months: undefined },
   };
   if (packages === undefined) return plan;
-  // The root before and after, a page for each full portion, and one that says there is no more.
-  const list = selection.kind === 'names' ? 0 : Math.ceil(packages / (PAGE_LIMIT - 1)) + 3;
+  const list = selection.kind === 'names' ? 0 : await listRequests(selection, packages, env);
   const documents = depth === 'names' ? 0 : packages;
   const total = list + documents;
   plan.requests = { list, packuments: documents, total };
@@ -78,6 +78,14 @@ async function countPackages(selection: Selection, env: Env): Promise<number | u
   if (selection.kind === 'names') return selection.names.length;
   const { docCount } = await readOriginInfo(env);
   return countRange(env, selection, docCount);
+}
+
+/** The root before and after; pages, and for each partition one more that says there is nothing more. */
+async function listRequests(selection: RangeSelection, packages: number, env: Env): Promise<number> {
+  const store = env.ordered ?? (await createStorageDriver(env)).ordered;
+  const pivots = selection.pivots ?? (store ? await learnedPivots(store, env.origin) : []);
+  const partitions = rangePartitions(selection, pivots, env.origin).length;
+  return 2 + partitions + Math.max(partitions, Math.ceil(packages / (PAGE_LIMIT - 1)));
 }
 
 /** Mean size of the first documents held; `undefined` when too few are to mean anything. */
