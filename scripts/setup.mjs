@@ -1,65 +1,83 @@
-// Sets up everything that the other scripts need: dependencies (a current Node among them) and the build.
-// Runs on any Node from 20 with npm beside it, with nothing installed; does nothing when nothing changed.
+// Sets up everything that the other scripts need, dependencies (a current Node among them) and the build, then runs
+// the script that it is given in that Node. Needs nothing but Node 20 with npm; does nothing when nothing changed.
+//
+//   node scripts/setup.mjs [SCRIPT [ARG…]]
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = new URL('..', import.meta.url).pathname;
-process.chdir(root);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+const members = ['packages', 'workers'].flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
+const installedNode = join('node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
 const manifests = [
   'package.json',
   'pnpm-lock.yaml',
   'pnpm-workspace.yaml',
-  ...members().map((dir) => join(dir, 'package.json')),
+  ...members.map((dir) => join(dir, 'package.json')),
 ];
-step(
-  'node_modules/.all_docs-installed',
-  manifests.map((file) => readFileSync(file)),
-  'Installing dependencies',
-  install,
-);
-step('node_modules/.all_docs-built', [...sources()], 'Building', build);
-
-/** Runs `work` unless the stamp says that it was done for this very state. */
-function step(stamp, state, title, work) {
-  const hash = createHash('sha256');
-  for (const part of state) hash.update(part);
-  const digest = hash.digest('hex');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
-  console.error(`${title} …`);
-  work();
-  writeFileSync(stamp, digest);
-}
-
-function install() {
+if (
+  !upToDate(
+    'node_modules/.all_docs-installed',
+    manifests.map((file) => readFileSync(file)),
+  )
+) {
+  console.error('Installing dependencies …');
   const { packageManager } = JSON.parse(readFileSync('package.json', 'utf8'));
   run('npx', ['-y', packageManager, 'install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn']);
+  stamp(
+    'node_modules/.all_docs-installed',
+    manifests.map((file) => readFileSync(file)),
+  );
 }
 
-function build() {
-  const node = join('node_modules', '.bin', 'node');
-  run(existsSync(node) ? node : process.execPath, ['scripts/build.ts']);
+const built = members.every((dir) => existsSync(join(dir, 'dist', 'index.js')));
+if (!built || !upToDate('node_modules/.all_docs-built', sources())) {
+  console.error('Building …');
+  runNode('scripts/build.ts');
+  stamp('node_modules/.all_docs-built', sources());
+}
+
+const [script, ...args] = process.argv.slice(2);
+if (script) runNode(script, ...args);
+
+/** Runs in the installed Node, with the installed commands first on the path, whatever Node this is. */
+function runNode(...args) {
+  run(existsSync(installedNode) ? resolve(installedNode) : process.execPath, args);
 }
 
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
+  const path = [resolve('node_modules', '.bin'), process.env.PATH].join(delimiter);
+  const shell = process.platform === 'win32' && command === 'npx';
+  const { status, signal, error } = spawnSync(command, args, {
+    stdio: 'inherit',
+    shell,
+    env: { ...process.env, PATH: path },
   });
   if (error) console.error(`cannot run ${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
 }
 
-function members() {
-  return ['packages', 'workers'].flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
+function upToDate(file, state) {
+  return existsSync(file) && readFileSync(file, 'utf8') === digest(state);
 }
 
-/** Whatever the build is made from, by path, size and time; and that its results are there. */
+function stamp(file, state) {
+  writeFileSync(file, digest(state));
+}
+
+function digest(state) {
+  const hash = createHash('sha256');
+  for (const part of state) hash.update(part);
+  return hash.digest('hex');
+}
+
+/** Whatever the build is made from: sources by path, size and time, settings by content. */
 function* sources() {
-  for (const dir of members()) {
-    yield String(existsSync(join(dir, 'dist', 'index.js')));
+  for (const dir of members) {
     for (const file of readdirSync(join(dir, 'src'), { recursive: true }).sort()) {
       const { size, mtimeMs } = statSync(join(dir, 'src', file));
       yield `${dir}/${file}:${size}:${mtimeMs}\n`;
