@@ -12,6 +12,7 @@ export type CacheErrorCode =
   | 'ERR_NO_STORAGE'
   | 'ERR_STORAGE_READ'
   | 'ERR_STORAGE_WRITE'
+  | 'ERR_STORE_MISMATCH'
   | 'ERR_VALUE_TOO_LARGE';
 
 /** Trouble with what is stored or with a key. A miss is never an error: it is `undefined`. */

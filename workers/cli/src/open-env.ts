@@ -1,4 +1,10 @@
-import { createEnv, defaultCacheDirectory, type NodeEnv } from '@_all_docs/worker-node';
+import {
+  createEnv,
+  type Durability,
+  defaultCacheDirectory,
+  type NodeEnv,
+  type StoreKind,
+} from '@_all_docs/worker-node';
 import { CliError } from './exit.js';
 import type { Io } from './io.js';
 
@@ -11,6 +17,8 @@ export interface EnvFlags {
   rate?: number;
   budget?: number;
   contact?: string;
+  store?: StoreKind;
+  durability?: Durability;
 }
 
 /** Opens the environment, runs the work in it and closes it, however the work ends. */

@@ -42,5 +42,11 @@ export const networkOptions = (): Option[] => [
   new Option('--budget <n>', 'requests a month (default: 5,000,000 on the public npm registry, as its terms say)')
     .env('ALL_DOCS_BUDGET')
     .argParser(wholeNumber),
+  new Option('--store <kind>', "how bodies of a new replica are kept: npm's cache format, or one SQLite file")
+    .env('ALL_DOCS_STORE')
+    .choices(['cacache', 'sqlite']),
+  new Option('--durability <level>', 'what stored entries survive: the end of the process, or a power cut too')
+    .env('ALL_DOCS_DURABILITY')
+    .choices(['process', 'power']),
   new Option('--contact <text>', 'how to reach you, for the User-Agent').env('ALL_DOCS_CONTACT'),
 ];

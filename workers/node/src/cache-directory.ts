@@ -1,51 +1,80 @@
-import { CacheError, prefixRange } from '@_all_docs/cache';
+import { CacheError, type OrderedStore, prefixRange } from '@_all_docs/cache';
 import type { Clock } from '@_all_docs/http';
 import { OWNER_PREFIX } from '@_all_docs/worker';
 import { join } from 'node:path';
 import { DirectoryLock } from './directory-lock.js';
 import type { FileSystem } from './file-system.js';
-import { SqliteOrderedStore, unusable } from './sqlite-ordered-store.js';
+import { type Durability, SqliteFile, unusable } from './sqlite-file.js';
+import { SqliteOrderedStore } from './sqlite-ordered-store.js';
 
 const INDEX = 'index.sqlite';
 const LOCK = 'lock.sqlite';
 
-/** A directory that holds a replica: cacache's folders, and beside them our index and lock. */
+const STORE_KEY = 'v1:store';
+
+/** How a replica's bodies are kept: one file each in cacache's folders, or all in the SQLite file of the index. */
+export type StoreKind = 'cacache' | 'sqlite';
+
+/** A directory that holds a replica: our index and lock, and cacache's folders beside them where bodies are kept there. */
 export interface CacheDirectory {
   path: string;
+  kind: StoreKind;
+  file: SqliteFile;
   ordered: SqliteOrderedStore;
   close(): void;
+}
+
+export interface CacheDirectoryOptions {
+  fs: FileSystem;
+  clock: Pick<Clock, 'sleep'>;
+  /** Which kind of store it must be; a new directory becomes that kind (`cacache` unless told), another kind is `ERR_STORE_MISMATCH`. */
+  kind?: StoreKind | undefined;
+  durability?: Durability | undefined;
 }
 
 /**
  * Opens a replica's directory, making it where there is none. Whoever comes alone clears what dead processes left:
  * temporary files and the names of lease owners. `ERR_CACHE_UNWRITABLE`, `ERR_CACHE_FOREIGN` (something else lies there),
- * `ERR_CACHE_NEWER`.
+ * `ERR_CACHE_NEWER`, `ERR_STORE_MISMATCH`.
  */
-export async function openCacheDirectory(
-  path: string,
-  fs: FileSystem,
-  clock: Pick<Clock, 'sleep'>,
-): Promise<CacheDirectory> {
+export async function openCacheDirectory(path: string, options: CacheDirectoryOptions): Promise<CacheDirectory> {
+  const { fs, clock } = options;
   await prepare(path, fs);
-  const ordered = new SqliteOrderedStore(join(path, INDEX));
+  const file = new SqliteFile(join(path, INDEX), options.durability);
+  const ordered = new SqliteOrderedStore(file);
   let lock: DirectoryLock | undefined;
   try {
     lock = new DirectoryLock(join(path, LOCK));
     await lock.join(() => clearRemains(path, fs, ordered), clock);
+    const kind = await settleKind(path, ordered, options.kind);
+    const held = lock;
+    const close = () => {
+      file.close();
+      held.close();
+    };
+    return { path, kind, file, ordered, close };
   } catch (error) {
     lock?.close();
-    ordered.close();
+    file.close();
     throw unusable(path, error);
   }
-  const held = lock;
-  return {
-    path,
-    ordered,
-    close() {
-      ordered.close();
-      held.close();
-    },
-  };
+}
+
+/** The kind that the directory is; decided once, by whoever opens it first. */
+async function settleKind(path: string, ordered: OrderedStore, wanted: StoreKind | undefined): Promise<StoreKind> {
+  const known = await ordered.get(STORE_KEY);
+  if (known === undefined) {
+    const value = wanted ?? 'cacache';
+    const first = await ordered.commit([{ key: STORE_KEY, value }], [{ key: STORE_KEY, value: undefined }]);
+    return first ? value : settleKind(path, ordered, wanted);
+  }
+  if (wanted !== undefined && wanted !== known) {
+    throw new CacheError(
+      'ERR_STORE_MISMATCH',
+      `${path} keeps its entries in ${known}, not in ${wanted}; leave --store out, or choose another directory with --cache`,
+    );
+  }
+  return known as StoreKind;
 }
 
 async function prepare(path: string, fs: FileSystem): Promise<void> {
@@ -64,7 +93,7 @@ async function prepare(path: string, fs: FileSystem): Promise<void> {
   }
 }
 
-async function clearRemains(path: string, fs: FileSystem, ordered: SqliteOrderedStore): Promise<void> {
+async function clearRemains(path: string, fs: FileSystem, ordered: OrderedStore): Promise<void> {
   // cacache writes here first and renames: what lies here now was never committed.
   await fs.rm(join(path, 'tmp'), { recursive: true, force: true });
   const owners: string[] = [];

@@ -1,10 +1,13 @@
 import { encodeOrigin } from '@_all_docs/cache';
 import { type Clock, Governor, originOf, type Transport, withRedirects, withRetry } from '@_all_docs/http';
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
+import type { StoreKind } from './cache-directory.js';
 import { systemClock } from './clock.js';
+import type { DirectoryDriver } from './directory-driver.js';
 import type { FileSystem } from './file-system.js';
-import { NodeStorageDriver } from './node-storage-driver.js';
 import { deriveOrigin, readNpmSettings, registryUrl } from './npm-config.js';
+import { openStorage } from './open-storage.js';
+import type { Durability } from './sqlite-file.js';
 import { createUndiciTransport } from './undici-transport.js';
 import { VERSION } from './version.js';
 import { zlibCodec } from './zlib-codec.js';
@@ -29,13 +32,17 @@ export interface CreateEnvOptions {
   clock?: Clock;
   random?: () => number;
   fs?: FileSystem;
+  /** How bodies are kept in a new directory: `cacache` (the default; npm's own library reads it) or `sqlite` (one file, for large replicas). */
+  store?: StoreKind | undefined;
+  /** What a resolved write survives; `process` unless told. */
+  durability?: Durability | undefined;
   /** Another way to sockets, below retry and governor. */
   transport?: Transport;
 }
 
 /** An environment on Node.js. `close` it to let go of files and connections. */
 export interface NodeEnv extends Env {
-  storage: NodeStorageDriver;
+  storage: DirectoryDriver;
   governor: Governor;
   /** The month's budget; `undefined` where there is no limit. */
   budget: MonthlyBudget | undefined;
@@ -49,8 +56,8 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const { clock = systemClock, random = Math.random, fs, concurrency = 10, rate = 20 } = options;
   const { registry, authorization } = await readNpmSettings(options.registry, { cwd: process.cwd(), env: process.env });
   const origin = options.origin === undefined ? deriveOrigin(registry) : registryUrl(options.origin);
-  const storage = new NodeStorageDriver(options.cache, { clock, ...(fs ? { fs } : {}) });
-  await storage.open();
+  const { store, durability } = options;
+  const storage = await openStorage(options.cache, { kind: store, clock, fs, durability });
   const limit = options.budget ?? (encodeOrigin(registry) === 'npm' ? NPM_MONTHLY_REQUESTS : undefined);
   const budget = limit === undefined ? undefined : new MonthlyBudget(storage.ordered, clock, limit);
   const governor = new Governor({ clock, random, concurrency, rate, budget });

@@ -1,11 +1,17 @@
 /** @module Node.js bindings: cacache and SQLite storage, undici, the environment. */
+
+export type { StoreKind } from './cache-directory.js';
 export { systemClock } from './clock.js';
 export { type CreateEnvOptions, createEnv, type NodeEnv } from './create-env.js';
 export { defaultCacheDirectory } from './default-cache.js';
+export { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 export { type FileSystem, nodeFileSystem } from './file-system.js';
-export { NodeStorageDriver, type NodeStorageOptions } from './node-storage-driver.js';
+export { NodeStorageDriver } from './node-storage-driver.js';
 export { deriveOrigin, type NpmSettings, readNpmSettings } from './npm-config.js';
+export { openStorage } from './open-storage.js';
+export { type Durability, SqliteFile } from './sqlite-file.js';
 export { SqliteOrderedStore } from './sqlite-ordered-store.js';
+export { SqliteStorageDriver } from './sqlite-storage-driver.js';
 export { type ClosableTransport, createUndiciTransport, type UndiciTransportOptions } from './undici-transport.js';
 export { VERSION } from './version.js';
 export { zlibCodec } from './zlib-codec.js';

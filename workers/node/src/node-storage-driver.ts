@@ -1,33 +1,18 @@
 import {
   assertKey,
   CacheError,
-  type EntryEncoding,
   type EntryMetadata,
   type ListOptions,
-  type OrderedStore,
   prefixRange,
-  type RowChange,
-  type RowExpectation,
-  type RowRange,
-  StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import type { Clock } from '@_all_docs/http';
 import cacache from 'cacache';
-import { type CacheDirectory, openCacheDirectory } from './cache-directory.js';
-import { systemClock } from './clock.js';
-import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 import { readError, writeError } from './storage-errors.js';
-import { zlibCodec } from './zlib-codec.js';
 
 /** An index row: the entry's metadata, and where cacache keeps the body. */
 interface IndexRow extends EntryMetadata {
   integrity: string;
-}
-
-export interface NodeStorageOptions {
-  fs?: FileSystem;
-  clock?: Clock;
 }
 
 /** What all index rows' keys begin with in the ordered store. */
@@ -38,33 +23,18 @@ const ENTRY = 'entry:';
  * reads, lists and verifies; but what counts is the index row, which is committed after the body. Bodies are read by
  * their digest, so a damaged cacache index can neither hide an entry nor bring back an older one.
  */
-export class NodeStorageDriver extends StorageDriver {
-  readonly cachePath: string;
-  override readonly ordered: OrderedStore;
-  protected override readonly clock: Clock;
-  readonly #fs: FileSystem;
+export class NodeStorageDriver extends DirectoryDriver {
   /** The last write under way for each key: writers of one key take turns, or body and row could come from two of them. */
   readonly #turns = new Map<string, Promise<void>>();
-  #opening: Promise<CacheDirectory> | undefined;
   #missing = 0;
 
-  constructor(cachePath: string, { fs = nodeFileSystem, clock = systemClock }: NodeStorageOptions = {}) {
-    super();
-    this.cachePath = cachePath;
-    this.clock = clock;
-    this.#fs = fs;
-    this.ordered = lazyStore(() => this.open().then(({ ordered }) => ordered));
+  constructor(cachePath: string, options: NodeStorageOptions = {}) {
+    super('cacache', cachePath, options);
   }
 
-  /** Rows whose body was not there when it was read: each was answered as a miss. */
+  /** Rows whose body was not there when it was asked for: each was answered as a miss. */
   get missingBodies(): number {
     return this.#missing;
-  }
-
-  /** Opens the directory now instead of at the first call, so that trouble shows before work begins. */
-  open(): Promise<CacheDirectory> {
-    this.#opening ??= openCacheDirectory(this.cachePath, this.#fs, this.clock);
-    return this.#opening;
   }
 
   async read(key: string): Promise<StoredEntry | undefined> {
@@ -146,13 +116,7 @@ export class NodeStorageDriver extends StorageDriver {
 
   override async close(): Promise<void> {
     await Promise.all(this.#turns.values());
-    const directory = await this.#opening?.catch(() => undefined);
-    directory?.close();
-    this.#opening = undefined;
-  }
-
-  protected override async decode(body: Uint8Array, encoding: EntryEncoding): Promise<Uint8Array> {
-    return zlibCodec.decode(body, encoding);
+    await super.close();
   }
 
   async #row(key: string): Promise<IndexRow | undefined> {
@@ -182,16 +146,4 @@ export class NodeStorageDriver extends StorageDriver {
       if (this.#turns.get(key) === settled) this.#turns.delete(key);
     }
   }
-}
-
-/** The same store, opened at the first call. */
-function lazyStore(open: () => Promise<OrderedStore>): OrderedStore {
-  return {
-    get: async (key: string) => (await open()).get(key),
-    async *list(range?: RowRange) {
-      yield* (await open()).list(range);
-    },
-    commit: async (changes: readonly RowChange[], expect?: readonly RowExpectation[]) =>
-      (await open()).commit(changes, expect),
-  };
 }
