@@ -21,7 +21,7 @@ import {
   type WorkQueue,
   type WorkResult,
 } from '@_all_docs/worker';
-import { createEnv, type NodeEnv, NodeStorageDriver } from '@_all_docs/worker-node';
+import { createEnv, type DirectoryDriver, type NodeEnv, NodeStorageDriver } from '@_all_docs/worker-node';
 import cacache from 'cacache';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import type { FakeOrigin } from '../fake-origin/index.ts';
@@ -81,7 +81,7 @@ describe('createEnv', () => {
   it('binds the core to Node', async () => {
     const env = await createEnv({ cache: tempDir(), origin, registry });
     expectTypeOf(env).toExtend<Env>();
-    expectTypeOf(env.storage).toEqualTypeOf<NodeStorageDriver>();
+    expectTypeOf(env.storage).toEqualTypeOf<DirectoryDriver>();
     expect(env).toMatchObject({ origin, registry });
     expect(typeof env.clock.now()).toBe('number');
     expect(env.random()).toBeLessThan(1);
