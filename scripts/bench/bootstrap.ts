@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 
 /** What npm itself does, and what no client can beat by much. */
@@ -47,7 +48,7 @@ try {
   const asked = names
     .trimEnd()
     .split('\n')
-    .filter((name) => valid.test(name) && name !== 'node_modules');
+    .filter((name) => valid.test(name) && name !== 'node_modules' && name !== 'favicon.ico');
   writeFileSync(namesFile, `${asked.join('\n')}\n`);
   const peer = (name: string) => (cache: string) => [
     `scripts/bench/peers/${name}.ts`,
@@ -103,9 +104,9 @@ try {
 async function measure(args: string[]): Promise<Usage> {
   const usage = join(work, 'usage.json');
   const env = { ...process.env, BENCH_USAGE: usage, NODE_OPTIONS: `--import=${new URL('usage.mjs', import.meta.url)}` };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [said, [code]] = await Promise.all([text(child.stderr as NodeJS.ReadableStream), once(child, 'exit')]);
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}:\n${said}`);
   return JSON.parse(readFileSync(usage, 'utf8'));
 }
 

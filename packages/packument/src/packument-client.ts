@@ -1,9 +1,9 @@
 import {
   CacheError,
-  createAbbreviatedKey,
-  createPackumentKey,
+  createPackumentPrefix,
   createStorageDriver,
   type EntryMetadata,
+  hex,
   type StorageDriver,
   type StorageEnv,
   type StoredEntry,
@@ -13,12 +13,13 @@ import {
   type Clock,
   type Codec,
   classify,
+  type Encoding,
   HttpError,
   RegistryResponse,
   type Transport,
   type TransportResponse,
 } from '@_all_docs/http';
-import { type Check, checkPackument } from './check.js';
+import { type Check, type CheckedDocument, checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
 import { packumentPath, parsePackageName } from './names.js';
 
@@ -29,6 +30,8 @@ export interface PackumentEnv extends StorageEnv {
   transport: Transport;
   clock: Pick<Clock, 'now'>;
   codec?: Codec | undefined;
+  /** Does what `checkPackument` does with `parse`, somewhere else: on other threads, where the host has them. */
+  check?: ((name: string, body: Uint8Array, encoding: Encoding) => Promise<CheckedDocument>) | undefined;
 }
 
 /** Which of the registry's two forms of a document is asked for and kept. */
@@ -67,6 +70,8 @@ export class PackumentClient extends BaseHTTPClient {
   readonly form: PackumentForm;
   readonly #env: PackumentEnv;
   readonly #check: Check;
+  /** What all keys begin with; made once, since it takes a URL apart. */
+  readonly #prefix: string;
   #storage: Promise<StorageDriver> | undefined;
 
   constructor({ env, form = 'full', check = 'crc' }: { env: PackumentEnv; form?: PackumentForm; check?: Check }) {
@@ -74,13 +79,12 @@ export class PackumentClient extends BaseHTTPClient {
     this.#env = env;
     this.#check = check;
     this.form = form;
+    this.#prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
   }
 
   /** The cache key of a package's document in this client's form. */
   keyOf(name: string): string {
-    return this.form === 'full'
-      ? createPackumentKey(name, this.#env.registry)
-      : createAbbreviatedKey(name, this.#env.registry);
+    return this.#prefix + hex(name);
   }
 
   /**
@@ -150,7 +154,7 @@ export class PackumentClient extends BaseHTTPClient {
   }
 
   async #store(name: string, response: TransportResponse): Promise<FetchResult> {
-    const checked = await checkPackument(name, response.body, response.encoding, this.#check, this.codec);
+    const checked = await this.#look(name, response.body, response.encoding);
     const identity = response.encoding === 'identity';
     const body = identity ? await this.codec.gzip(response.body) : response.body;
     const metadata: EntryMetadata = {
@@ -163,6 +167,12 @@ export class PackumentClient extends BaseHTTPClient {
     };
     await (await this.#driver()).write(this.keyOf(name), { body, metadata });
     return { outcome: 'stored', bytes: response.body.length, metadata };
+  }
+
+  #look(name: string, body: Uint8Array, encoding: Encoding): Promise<CheckedDocument> {
+    const { check } = this.#env;
+    if (check && this.#check === 'parse') return check(name, body, encoding);
+    return checkPackument(name, body, encoding, this.#check, this.codec);
   }
 
   async #unchanged(name: string, known: EntryMetadata, response: TransportResponse): Promise<FetchResult> {

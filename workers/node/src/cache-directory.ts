@@ -7,10 +7,10 @@ import type { FileSystem } from './file-system.js';
 import { type Durability, SqliteFile, unusable } from './sqlite-file.js';
 import { SqliteOrderedStore } from './sqlite-ordered-store.js';
 
-const INDEX = 'index.sqlite';
+export const INDEX = 'index.sqlite';
 const LOCK = 'lock.sqlite';
 
-const STORE_KEY = 'v1:store';
+export const STORE_KEY = 'v1:store';
 
 /** How a replica's bodies are kept: one file each in cacache's folders, or all in the SQLite file of the index. */
 export type StoreKind = 'cacache' | 'sqlite';

@@ -1,7 +1,9 @@
 import { encodeOrigin } from '@_all_docs/cache';
 import { type Clock, Governor, originOf, type Transport, withRedirects, withRetry } from '@_all_docs/http';
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
+import { availableParallelism } from 'node:os';
 import type { StoreKind } from './cache-directory.js';
+import { CheckPool } from './check-pool.js';
 import { systemClock } from './clock.js';
 import type { DirectoryDriver } from './directory-driver.js';
 import type { FileSystem } from './file-system.js';
@@ -60,6 +62,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const storage = await openStorage(options.cache, { kind: store, clock, fs, durability });
   const limit = options.budget ?? (encodeOrigin(registry) === 'npm' ? NPM_MONTHLY_REQUESTS : undefined);
   const budget = limit === undefined ? undefined : new MonthlyBudget(storage.ordered, clock, limit);
+  const pool = new CheckPool(Math.max(1, Math.min(4, availableParallelism() - 1)));
   const governor = new Governor({ clock, random, concurrency, rate, budget });
   const sockets = options.transport
     ? { transport: options.transport, close: async () => {} }
@@ -77,10 +80,12 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     clock,
     random,
     codec: zlibCodec,
+    check: pool.check,
     queue: options.queue,
     logger: options.logger,
     async close() {
       await sockets.close();
+      await pool.close();
       await budget?.settle();
       await storage.close();
     },

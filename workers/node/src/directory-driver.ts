@@ -25,9 +25,10 @@ export interface NodeStorageOptions {
 /** A driver whose entries lie in a replica's directory, opened at the first call; the ordered store is the directory's. */
 export abstract class DirectoryDriver extends StorageDriver {
   readonly cachePath: string;
+  /** How this directory keeps bodies. */
+  readonly kind: StoreKind;
   override readonly ordered: OrderedStore;
   protected override readonly clock: Clock;
-  readonly #kind: StoreKind;
   readonly #options: NodeStorageOptions;
   #opening: Promise<CacheDirectory> | undefined;
 
@@ -35,7 +36,7 @@ export abstract class DirectoryDriver extends StorageDriver {
     super();
     this.cachePath = cachePath;
     this.clock = options.clock ?? systemClock;
-    this.#kind = kind;
+    this.kind = kind;
     this.#options = options;
     if (options.directory) this.#opening = Promise.resolve(options.directory);
     this.ordered = lazyStore(() => this.open().then(({ ordered }) => ordered));
@@ -44,7 +45,7 @@ export abstract class DirectoryDriver extends StorageDriver {
   /** Opens the directory now instead of at the first call, so that trouble shows before work begins. */
   open(): Promise<CacheDirectory> {
     const { fs = nodeFileSystem, durability } = this.#options;
-    this.#opening ??= openCacheDirectory(this.cachePath, { fs, clock: this.clock, kind: this.#kind, durability });
+    this.#opening ??= openCacheDirectory(this.cachePath, { fs, clock: this.clock, kind: this.kind, durability });
     return this.#opening;
   }
 

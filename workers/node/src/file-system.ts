@@ -1,10 +1,31 @@
+import { appendFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 
+/** The file calls on the way of a stored body; synchronous, since a trip through the thread pool costs more than the call. */
+export interface SyncFileSystem {
+  mkdirSync(path: string, options: { recursive: true }): unknown;
+  statSync(path: string, options: { throwIfNoEntry: false }): { size: number } | undefined;
+  writeFileSync(path: string, data: Uint8Array | string, options: { flag: 'w' | 'wx' }): void;
+  appendFileSync(path: string, data: string): void;
+  renameSync(from: string, to: string): void;
+  rmSync(path: string, options: { force: true }): void;
+}
+
 /** The file calls that this package makes by itself; what cacache and SQLite do is theirs. */
-export interface FileSystem {
+export interface FileSystem extends SyncFileSystem {
   mkdir(path: string, options: { recursive: true }): Promise<unknown>;
   readdir(path: string): Promise<string[]>;
   rm(path: string, options: { recursive: true; force: true }): Promise<void>;
 }
 
-export const nodeFileSystem: FileSystem = { mkdir, readdir, rm };
+export const nodeFileSystem: FileSystem = {
+  mkdir,
+  readdir,
+  rm,
+  mkdirSync,
+  statSync,
+  writeFileSync,
+  appendFileSync,
+  renameSync,
+  rmSync,
+};

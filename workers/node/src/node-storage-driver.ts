@@ -7,7 +7,9 @@ import {
   type StoredEntry,
 } from '@_all_docs/cache';
 import cacache from 'cacache';
+import { CacacheWriter } from './cacache-writer.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
+import { nodeFileSystem } from './file-system.js';
 import { readError, writeError } from './storage-errors.js';
 
 /** An index row: the entry's metadata, and where cacache keeps the body. */
@@ -24,12 +26,12 @@ const ENTRY = 'entry:';
  * their digest, so a damaged cacache index can neither hide an entry nor bring back an older one.
  */
 export class NodeStorageDriver extends DirectoryDriver {
-  /** The last write under way for each key: writers of one key take turns, or body and row could come from two of them. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #writer: CacacheWriter;
   #missing = 0;
 
   constructor(cachePath: string, options: NodeStorageOptions = {}) {
     super('cacache', cachePath, options);
+    this.#writer = new CacacheWriter(cachePath, options.fs ?? nodeFileSystem);
   }
 
   /** Rows whose body was not there when it was asked for: each was answered as a miss. */
@@ -72,36 +74,39 @@ export class NodeStorageDriver extends DirectoryDriver {
     }
   }
 
-  write(key: string, { body, metadata }: StoredEntry): Promise<void> {
-    return this.#inTurn(key, async () => {
-      const { ordered } = await this.open();
-      try {
-        const integrity = String(await cacache.put(this.cachePath, key, body as Buffer, { metadata, memoize: false }));
-        const row: IndexRow = { ...metadata, size: body.length, digest: metadata.digest ?? integrity, integrity };
-        await ordered.commit([{ key: ENTRY + key, value: JSON.stringify(row) }]);
-      } catch (error) {
-        throw writeError(key, error);
-      }
-    });
+  async write(key: string, { body, metadata }: StoredEntry): Promise<void> {
+    assertKey(key, this.maxKeyBytes);
+    const { ordered } = await this.open();
+    try {
+      // Body and row are put in line at once, so writers of one key cannot mix theirs.
+      const integrity = this.#writer.put(key, body, metadata, this.clock.now());
+      const row: IndexRow = { ...metadata, size: body.length, digest: metadata.digest ?? integrity, integrity };
+      await ordered.commit([{ key: ENTRY + key, value: JSON.stringify(row) }]);
+    } catch (error) {
+      throw writeError(key, error);
+    }
   }
 
-  override touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
-    return this.#inTurn(key, async () => {
+  override async touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
+    for (;;) {
       const row = await this.#row(key);
-      if (row) await this.ordered.commit([{ key: ENTRY + key, value: JSON.stringify({ ...row, ...metadata }) }]);
-    });
+      if (!row) return;
+      const before = { key: ENTRY + key, value: JSON.stringify(row) };
+      const after = { key: ENTRY + key, value: JSON.stringify({ ...row, ...metadata }) };
+      // Refused when the entry was written or deleted meanwhile: that one is looked at anew.
+      if (await this.ordered.commit([after], [before])) return;
+    }
   }
 
-  delete(key: string): Promise<void> {
-    return this.#inTurn(key, async () => {
-      const { ordered } = await this.open();
-      try {
-        if (await this.#row(key)) await cacache.rm.entry(this.cachePath, key);
-        await ordered.commit([{ key: ENTRY + key, value: undefined }]);
-      } catch (error) {
-        throw writeError(key, error);
-      }
-    });
+  async delete(key: string): Promise<void> {
+    assertKey(key, this.maxKeyBytes);
+    const { ordered } = await this.open();
+    try {
+      if (await this.#row(key)) this.#writer.remove(key, this.clock.now());
+      await ordered.commit([{ key: ENTRY + key, value: undefined }]);
+    } catch (error) {
+      throw writeError(key, error);
+    }
   }
 
   async *list(prefix = '', { after, limit }: ListOptions = {}): AsyncIterable<string> {
@@ -112,11 +117,6 @@ export class NodeStorageDriver extends DirectoryDriver {
       limit,
     });
     for await (const [key] of rows) yield key.slice(ENTRY.length);
-  }
-
-  override async close(): Promise<void> {
-    await Promise.all(this.#turns.values());
-    await super.close();
   }
 
   async #row(key: string): Promise<IndexRow | undefined> {
@@ -132,18 +132,5 @@ export class NodeStorageDriver extends DirectoryDriver {
     const value = JSON.stringify(row);
     await this.ordered.commit([{ key: ENTRY + key, value: undefined }], [{ key: ENTRY + key, value }]);
     return undefined;
-  }
-
-  async #inTurn(key: string, work: () => Promise<void>): Promise<void> {
-    assertKey(key, this.maxKeyBytes);
-    const before = this.#turns.get(key);
-    const turn = before ? before.then(work) : work();
-    const settled = turn.catch(() => undefined);
-    this.#turns.set(key, settled);
-    try {
-      await turn;
-    } finally {
-      if (this.#turns.get(key) === settled) this.#turns.delete(key);
-    }
   }
 }

@@ -1,11 +1,11 @@
 import { CacheError } from '@_all_docs/cache';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { readError, writeError } from './storage-errors.js';
 
 /** `_ado` as SQLite's application id: tells our files from others'. */
-const APPLICATION_ID = 0x5f61646f;
+export const APPLICATION_ID = 0x5f61646f;
 /** Raised when an older version of this package could not read the file any more. */
-const FORMAT = 1;
+export const FORMAT = 1;
 
 /**
  * What a resolved write survives: `process` the end of the process however it comes, `power` a power cut too
@@ -24,6 +24,8 @@ interface Pending {
 export class SqliteFile {
   readonly path: string;
   readonly database: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
   #pending: Pending[] = [];
   #flushing: NodeJS.Immediate | undefined;
 
@@ -31,6 +33,8 @@ export class SqliteFile {
   constructor(path: string, durability: Durability = 'process') {
     this.path = path;
     this.database = open(path, durability);
+    this.#begin = this.database.prepare('BEGIN IMMEDIATE');
+    this.#commit = this.database.prepare('COMMIT');
   }
 
   /**
@@ -66,10 +70,10 @@ export class SqliteFile {
     this.#pending = [];
     let given: unknown[];
     try {
-      this.database.exec('BEGIN IMMEDIATE');
+      this.#begin.run();
       try {
         given = group.map(({ work }) => work());
-        this.database.exec('COMMIT');
+        this.#commit.run();
       } catch (error) {
         if (this.database.isTransaction) this.database.exec('ROLLBACK');
         throw error;

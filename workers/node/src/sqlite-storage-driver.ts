@@ -6,8 +6,8 @@ import {
   prefixRange,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { hash } from 'node:crypto';
 import type { StatementSync } from 'node:sqlite';
+import { bodyDigest, matchesDigest } from './body-digest.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 import type { SqliteFile } from './sqlite-file.js';
 
@@ -40,7 +40,7 @@ export class SqliteStorageDriver extends DirectoryDriver {
     const row = file.read(() => read.get(key)) as { metadata: string; body: Uint8Array } | undefined;
     if (!row) return undefined;
     const metadata = JSON.parse(row.metadata) as EntryMetadata;
-    if (metadata.size !== row.body.length || !matches(row.body, metadata.digest)) {
+    if (metadata.size !== row.body.length || !matchesDigest(row.body, metadata.digest)) {
       throw new CacheError(
         'ERR_CORRUPT',
         `the stored bytes of ${key} do not match their digest; fetch the entry again`,
@@ -58,7 +58,7 @@ export class SqliteStorageDriver extends DirectoryDriver {
 
   async write(key: string, { body, metadata }: StoredEntry): Promise<void> {
     assertKey(key, this.maxKeyBytes);
-    const text = JSON.stringify({ ...metadata, size: body.length, digest: metadata.digest ?? digestOf(body) });
+    const text = JSON.stringify({ ...metadata, size: body.length, digest: metadata.digest ?? bodyDigest(body) });
     const { file, put } = await this.#open();
     await file.transact(() => put.run(key, text, body));
   }
@@ -122,14 +122,4 @@ function prepare(file: SqliteFile): Statements {
       'SELECT key FROM entries WHERE (?1 IS NULL OR key > ?1) AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
     ),
   };
-}
-
-function digestOf(body: Uint8Array): string {
-  return `sha256-${hash('sha256', body, 'base64')}`;
-}
-
-/** Whether the bytes are those of a digest; a digest of a kind unknown here says nothing. */
-function matches(body: Uint8Array, digest: string | undefined): boolean {
-  const [, algorithm, value] = /^(sha256|sha384|sha512)-(.+)$/.exec(digest ?? '') ?? [];
-  return algorithm === undefined || hash(algorithm, body, 'base64') === value;
 }

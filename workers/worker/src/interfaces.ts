@@ -1,5 +1,6 @@
 import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
 import type { Clock, Codec, Governor, Transport } from '@_all_docs/http';
+import type { PackumentEnv } from '@_all_docs/packument';
 
 /** Where log lines go; each method is optional. */
 export interface Logger {
@@ -24,6 +25,8 @@ export interface Env {
   /** Uniform in [0, 1). */
   random: () => number;
   codec?: Codec | undefined;
+  /** Looks at documents from end to end off the main thread, where the host has threads. */
+  check?: PackumentEnv['check'];
   /** The pace-maker below `transport`, for those who report on it. */
   governor?: Governor | undefined;
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;

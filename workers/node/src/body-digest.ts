@@ -1,0 +1,12 @@
+import { hash } from 'node:crypto';
+
+/** The bytes' SHA-256 as a subresource-integrity string. */
+export function bodyDigest(body: Uint8Array): string {
+  return `sha256-${hash('sha256', body, 'base64')}`;
+}
+
+/** Whether the bytes are those of a digest; a digest of a kind unknown here says nothing. */
+export function matchesDigest(body: Uint8Array, digest: string | undefined): boolean {
+  const [, algorithm, value] = /^(sha256|sha384|sha512)-(.+)$/.exec(digest ?? '') ?? [];
+  return algorithm === undefined || hash(algorithm, body, 'base64') === value;
+}
