@@ -9,7 +9,8 @@ export const MAX_DECODED_BYTES = 256 * 1024 * 1024;
  * Both functions may answer at once or later, so callers `await` them.
  */
 export interface Codec {
-  gzip(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** `fast` asks for speed where the host can choose: for bodies that are many, alike and ours alone. */
+  gzip(bytes: Uint8Array, effort?: 'fast'): Uint8Array | Promise<Uint8Array>;
   /** Identity bytes. Rejects with `ERR_ENCODING` for damaged or unknown coding, `ERR_TOO_LARGE` past `maxBytes`. */
   decode(bytes: Uint8Array, encoding: Encoding, maxBytes?: number): Uint8Array | Promise<Uint8Array>;
 }

@@ -107,7 +107,7 @@ export class PartitionClient extends BaseHTTPClient {
   async store(range: KeyRange, rows: readonly AllDocsRow[], totalRows: number): Promise<{ body: Uint8Array }> {
     const text = JSON.stringify({ total_rows: totalRows, offset: 0, rows });
     const body = new TextEncoder().encode(text);
-    const packed = await this.codec.gzip(body);
+    const packed = await this.codec.gzip(body, 'fast');
     const metadata: EntryMetadata = { storedAt: this.#env.clock.now(), encoding: 'gzip', size: packed.length };
     const storage = await this.#driver();
     await storage.write(createPartitionKey(range.startKey, range.endKey, this.#env.origin), { body: packed, metadata });

@@ -8,7 +8,7 @@ const MOST_RATIO = 1_032;
 
 /** Node's zlib: packs on the thread pool, unpacks in place (half the cost of a round trip through the pool). */
 export const zlibCodec: Codec = {
-  gzip: (bytes) => gzip(bytes),
+  gzip: (bytes, effort) => gzip(bytes, effort === 'fast' ? { level: 1 } : {}),
   decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') return bytes;
     try {
