@@ -9,7 +9,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/packument': [],
   'packages/checkpoint': [],
   'workers/worker': [],
-  'workers/node': ['bullmq-queue.ts'],
+  'workers/node': ['bullmq-queue.ts', 'check-worker.ts'],
   'workers/cli': ['main.ts'],
 };
 

@@ -30,7 +30,9 @@ function* imports(): Iterable<string> {
     const layer = layerOf.get(name);
     if (layer === undefined) yield `${dir}: ${name} has no layer in scripts/boundaries.ts`;
     for (const file of tracked(`${dir}/src`)) {
-      for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+      for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(
+        /(?<!['"\w])(?:from|import)\s*\(?\s*'([^']+)'/g,
+      )) {
         const id = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] as string);
         if (target.startsWith('.') || target.startsWith('node:')) continue;
         if (!(id in dependencies)) yield `${file}: imports ${id}, which ${dir}/package.json does not name`;

@@ -3,8 +3,11 @@
  * then finished; whatever was committed must still be there, and no more than what was in flight may be fetched twice.
  *
  *   node scripts/crash.ts [--kills 50] [--packages 5000] [--seed 1] [--kills-per-run 10] [--share 0.04]
+ *     [--store cacache|sqlite] [--durability process|power]
  *
- * The shipped command runs as a process of its own against the fake origin, also a process, with faults in its answers.
+ * Both kinds of store get their half of the kills unless one kind is asked for. The shipped command runs as a process of its own
+ * against the fake origin, also a process, with faults in its answers. What a replica holds is judged by the command, too:
+ * `cache ls` lists it, `packument verify` reads every body, `partition verify` proves the coverage.
  * Prints a line for each finished replica and one of totals; exits 1 when anything is missing, damaged or fetched too often.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -14,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { mulberry32 } from './crash-states/random.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,11 +26,23 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     'kills-per-run': { type: 'string', default: '10' },
     share: { type: 'string', default: '0.04' },
+    store: { type: 'string' },
+    durability: { type: 'string', default: 'process' },
   },
 });
+/** The kinds that the kills are shared among. */
+const stores = values.store === undefined ? ['cacache', 'sqlite'] : [values.store];
 const [kills, packages, seed, killsPerRun] = [values.kills, values.packages, values.seed, values['kills-per-run']].map(
   Number,
 ) as [number, number, number, number];
+
+/** A replica under test. */
+interface Replica {
+  cache: string;
+  url: string;
+  store: string;
+}
+
 /** What the fake origin counts. */
 interface OriginStats {
   names: Record<string, { asked: number; served: number }>;
@@ -64,31 +80,41 @@ const origin = spawn(
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
 const problems: string[] = [];
+const began = Date.now();
 const total = { replicas: 0, kills: 0, refetched: 0, allowed: 0, pagesAgain: 0 };
 try {
   const url = await listening(origin);
-  while (total.kills < kills) await replica(url);
+  const each = Math.ceil(kills / stores.length);
+  for (const store of stores) {
+    let killed = 0;
+    while (killed < each) killed += await proveReplica(url, store, Math.min(killsPerRun, each - killed));
+  }
 } finally {
   origin.kill('SIGTERM');
 }
-console.log(JSON.stringify({ type: 'done', packages, seed, ...total, problems }));
+const ms = Date.now() - began;
+const { durability } = values;
+console.log(JSON.stringify({ type: 'done', packages, seed, stores, durability, ...total, ms, problems }));
 process.exit(problems.length > 0 ? 1 : 0);
 
-/** One replica from its first request to its proof, killed on the way. */
-async function replica(url: string): Promise<void> {
+/** One replica from its first request to its proof, killed on the way; gives how often it was. */
+async function proveReplica(url: string, store: string, most: number): Promise<number> {
+  const first = Date.now();
   const cache = mkdtempSync(join(tmpdir(), 'all-docs-crash-'));
+  const replica = { cache, url, store };
   await fetch(`${url}/-/fake/reset`, { method: 'POST' });
   let killed = 0;
   // The first life shows how long one takes from its first answer on; the later ones are killed within that time.
-  while (killed < killsPerRun && total.kills + killed < kills) {
-    if (await live(cache, url, 150 + random() * 2500)) killed += 1;
+  while (killed < most) {
+    if (await live(replica, 150 + random() * 2500)) killed += 1;
     else break;
   }
-  const last = await finish(cache, url);
+  const last = await finish(replica);
   total.replicas += 1;
   total.kills += killed;
-  await judge(cache, url, killed, last);
+  await judge(replica, killed, last, first);
   rmSync(cache, { recursive: true, force: true });
+  return killed;
 }
 
 function command(...args: string[]): ChildProcess {
@@ -97,13 +123,14 @@ function command(...args: string[]): ChildProcess {
   });
 }
 
-function flags(cache: string, url: string): string[] {
-  return ['--cache', cache, '--origin', url, '--registry', url];
+function bootstrap({ cache, url, store }: Replica): ChildProcess {
+  const where = ['--cache', cache, '--origin', url, '--registry', url];
+  return command('bootstrap', ...where, '--rate', '0', '--json', '--store', store, '--durability', values.durability);
 }
 
 /** Runs until killed; `false` when it ended by itself first. */
-async function live(cache: string, url: string, forMs: number): Promise<boolean> {
-  const child = command('bootstrap', ...flags(cache, url), '--rate', '0', '--json');
+async function live(replica: Replica, forMs: number): Promise<boolean> {
+  const child = bootstrap(replica);
   child.stdout?.resume();
   const timer = setTimeout(() => child.kill('SIGKILL'), forMs);
   const [code, signal] = await once(child, 'exit');
@@ -114,8 +141,8 @@ async function live(cache: string, url: string, forMs: number): Promise<boolean>
 }
 
 /** The last life: nobody kills it. Gives its `done` event. */
-async function finish(cache: string, url: string): Promise<Record<string, unknown>> {
-  const child = command('bootstrap', ...flags(cache, url), '--rate', '0', '--json');
+async function finish(replica: Replica): Promise<Record<string, unknown>> {
+  const child = bootstrap(replica);
   let done: Record<string, unknown> = {};
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
     const event = JSON.parse(line);
@@ -126,7 +153,8 @@ async function finish(cache: string, url: string): Promise<Record<string, unknow
   return done;
 }
 
-async function judge(cache: string, url: string, killed: number, last: Record<string, unknown>): Promise<void> {
+async function judge(replica: Replica, killed: number, last: Record<string, unknown>, first: number): Promise<void> {
+  const { cache, url, store } = replica;
   const names = (await (await fetch(`${url}/-/fake/names`)).text()).trimEnd().split('\n');
   const stats = (await (await fetch(`${url}/-/fake/stats?names=1`)).json()) as OriginStats;
   const held = new Set(
@@ -160,12 +188,14 @@ async function judge(cache: string, url: string, killed: number, last: Record<st
   console.log(
     JSON.stringify({
       type: 'replica',
+      store,
       killed,
       held: held.size,
       refetched,
       allowed,
       heldAtLast: last['held'],
       faults: stats.faults,
+      ms: Date.now() - first,
     }),
   );
 }
@@ -182,15 +212,4 @@ async function listening(child: ChildProcess): Promise<string> {
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream }))
     return JSON.parse(line).url;
   throw new Error('the fake origin did not start');
-}
-
-/** A small seeded generator, so that a run can be repeated by its seed (the moments still depend on the machine). */
-function mulberry32(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -83,6 +83,6 @@ function* sources() {
       yield `${dir}/${file}:${size}:${mtimeMs}\n`;
     }
   }
-  for (const file of ['tsup.config.ts', 'tsconfig.base.json', 'tsconfig.json', 'scripts/build.ts'])
+  for (const file of ['tsup.config.ts', 'tsconfig.base.json', 'tsconfig.json', 'scripts/build.ts', 'pivots/npm.json'])
     yield readFileSync(file);
 }

@@ -115,7 +115,7 @@ describe('--plan', () => {
     expect(fake.stats().requests).toBeLessThanOrEqual(3);
     expect(fake.stats().byKind).toMatchObject({ packument: 0, allDocs: 0 });
     expect(run.stdout).toMatch(
-      /^packages +12,345\nrequests +12,3\d\d .*\nbytes +about .*MiB.*\ndisk +about .*files\ntime +10 min at 20 requests a second\nbudget +10,000, 0 used this month: it takes 2 months\n$/,
+      /^packages +12,345\nrequests +12,3\d\d .*\nbytes +about .*MiB.*\ndisk +cacache: about .*files; sqlite: about .* in one file\ntime +10 min at 20 requests a second\nbudget +10,000, 0 used this month: it takes 2 months\n$/,
     );
 
     const json = await runCli([...args, '--cache', tempDir(), '--json']);
@@ -127,6 +127,10 @@ describe('--plan', () => {
         bytes: expect.any(Number),
         diskBytes: expect.any(Number),
         files: expect.any(Number),
+        stores: {
+          cacache: { diskBytes: expect.any(Number), files: expect.any(Number) },
+          sqlite: { diskBytes: expect.any(Number), files: 1 },
+        },
         hours: expect.closeTo(0.17, 2),
         bytesPerPackument: expect.any(Number),
         bytesPerPackumentFrom: 'an assumed mean',

@@ -11,11 +11,14 @@ export interface NameArena {
 
 const NASTY_FROM = 100;
 
+/** The `index`-th candidate name of a seed, for a set of so many names. */
+export type MakeName = (seed: number, index: number, packages: number) => string;
+
 /** Exactly `packages` distinct names, in the order they were made. */
-export function collectNames(packages: number, seed: number): NameArena {
+export function collectNames(packages: number, seed: number, make: MakeName = makeName): NameArena {
   const collector = new Collector(packages);
   if (packages >= NASTY_FROM) for (const name of NASTY_NAMES) collector.add(name);
-  for (let index = 0; collector.count < packages; index++) collector.add(makeName(seed, index, packages));
+  for (let index = 0; collector.count < packages; index++) collector.add(make(seed, index, packages));
   return collector.arena();
 }
 

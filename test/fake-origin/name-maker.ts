@@ -25,7 +25,8 @@ function word(next: () => number): string {
   return next() < 0.7 ? pick(WORDS, next) : inventWord(next);
 }
 
-function plainName(next: () => number): string {
+/** An unscoped name. */
+export function plainName(next: () => number): string {
   const kind = next();
   if (kind < 0.1) return word(next) + digits(next, 0.5);
   if (kind < 0.55) return `${word(next)}-${word(next)}${digits(next, 0.08)}`;

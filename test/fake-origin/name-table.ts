@@ -1,4 +1,4 @@
-import type { NameArena } from './name-arena.ts';
+import type { MakeName, NameArena } from './name-arena.ts';
 import { collectNames } from './name-arena.ts';
 import { sortedOrder } from './radix-sort.ts';
 
@@ -44,8 +44,8 @@ export class NameTable {
 }
 
 /** The table of a seed. */
-export function makeNameTable(packages: number, seed: number): NameTable {
-  const made = collectNames(packages, seed);
+export function makeNameTable(packages: number, seed: number, make?: MakeName): NameTable {
+  const made = collectNames(packages, seed, make);
   return new NameTable(inOrder(made, sortedOrder(made)));
 }
 

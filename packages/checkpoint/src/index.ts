@@ -1,6 +1,7 @@
 /** @module Progress of partition sets, kept in the ordered store. */
 export { CheckpointError, type CheckpointErrorCode } from './errors.js';
 export {
+  checkpointPrefix,
   PartitionCheckpoint,
   type PartitionLease,
   type PartitionProgress,

@@ -3,6 +3,8 @@ import { assertRange, compareRanges, hashRanges, type KeyRange } from '@_all_doc
 import { CheckpointError } from './errors.js';
 import { orderedStoreOf } from './ordered-store-of.js';
 
+const PREFIX = 'v1:checkpoint:';
+
 /** A recorded partition and how far it is. */
 export interface PartitionRecord extends KeyRange {
   /** Place in the recorded list; partitions split off later get the places behind it. */
@@ -32,6 +34,11 @@ interface Row extends PartitionRecord {
 interface Meta {
   hash: string;
   count: number;
+}
+
+/** What the keys of all rows of a set begin with; of all sets when none is named. */
+export function checkpointPrefix(setId?: string): string {
+  return setId === undefined ? PREFIX : `${PREFIX}${hex(setId)}:`;
 }
 
 /**
@@ -239,7 +246,7 @@ export class PartitionCheckpoint {
   }
 
   get #prefix(): string {
-    return `v1:checkpoint:${hex(this.setId)}:`;
+    return checkpointPrefix(this.setId);
   }
 
   get #currentKey(): string {

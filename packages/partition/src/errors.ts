@@ -1,6 +1,6 @@
-export type PartitionErrorCode = 'ERR_BAD_PIVOTS' | 'ERR_BAD_RANGE' | 'ERR_BAD_PAGE';
+export type PartitionErrorCode = 'ERR_BAD_PIVOTS' | 'ERR_BAD_RANGE' | 'ERR_BAD_PAGE' | 'ERR_BAD_NAMES';
 
-/** Pivots or ranges that cannot be used, or a page of the origin that cannot be trusted. */
+/** Pivots, ranges or lists of names that cannot be used, or a page of the origin that cannot be trusted. */
 export class PartitionError extends Error {
   readonly code: PartitionErrorCode;
 

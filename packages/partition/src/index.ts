@@ -7,6 +7,8 @@ export {
   proveCoverage,
 } from './coverage.js';
 export { PartitionError, type PartitionErrorCode } from './errors.js';
+export { heldNames, heldRanges } from './held.js';
+export { mergeSmall } from './merge.js';
 export { type AllDocsPage, type AllDocsRow, type Dropped, shortestSeparator } from './page.js';
 export { assertRange, compareRanges, inRange, type KeyRange, Partition } from './partition.js';
 export {
@@ -17,3 +19,4 @@ export {
   type PartitionRequestOptions,
 } from './partition-client.js';
 export { hashRanges, PartitionSet } from './partition-set.js';
+export { addPivots, type Balance, cutNames, measureBalance, type SortedNames } from './pivots.js';

@@ -24,6 +24,7 @@ export class CliError extends Error {
 const BY_CODE: Record<string, number> = {
   ERR_BAD_KEY: EXIT.usage,
   ERR_BAD_NAME: EXIT.usage,
+  ERR_BAD_NAMES: EXIT.usage,
   ERR_BAD_ORIGIN: EXIT.usage,
   ERR_BAD_PIVOTS: EXIT.usage,
   ERR_BAD_RANGE: EXIT.usage,

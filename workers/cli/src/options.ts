@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('It must be a whole number from 1.');
@@ -28,6 +28,19 @@ export const registryOption = () =>
 export const jsonOption = () => new Option('--json', 'events as NDJSON on stdout');
 export const formOption = () =>
   new Option('--form <form>', 'which form of a packument is kept').choices(['full', 'abbreviated']).default('full');
+export const checkOption = () =>
+  new Option('--check <check>', 'how closely a packument is looked at before it is kept')
+    .choices(['length', 'crc', 'parse'])
+    .default('crc');
+/** How a directory is written to: what a new one becomes, and what stored entries survive. */
+export const storageOptions = (): Option[] => [
+  new Option('--store <kind>', "how bodies of a new replica are kept: npm's cache format, or one SQLite file")
+    .env('ALL_DOCS_STORE')
+    .choices(['cacache', 'sqlite']),
+  new Option('--durability <level>', 'what stored entries survive: the end of the process, or a power cut too')
+    .env('ALL_DOCS_DURABILITY')
+    .choices(['process', 'power']),
+];
 
 /** Flags of every command that asks an origin, in the order in which they are shown. */
 export const networkOptions = (): Option[] => [
@@ -42,11 +55,6 @@ export const networkOptions = (): Option[] => [
   new Option('--budget <n>', 'requests a month (default: 5,000,000 on the public npm registry, as its terms say)')
     .env('ALL_DOCS_BUDGET')
     .argParser(wholeNumber),
-  new Option('--store <kind>', "how bodies of a new replica are kept: npm's cache format, or one SQLite file")
-    .env('ALL_DOCS_STORE')
-    .choices(['cacache', 'sqlite']),
-  new Option('--durability <level>', 'what stored entries survive: the end of the process, or a power cut too')
-    .env('ALL_DOCS_DURABILITY')
-    .choices(['process', 'power']),
+  ...storageOptions(),
   new Option('--contact <text>', 'how to reach you, for the User-Agent').env('ALL_DOCS_CONTACT'),
 ];

@@ -2,14 +2,21 @@ import { VERSION } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import { bootstrapCommand } from './commands/bootstrap.js';
 import { cacheGetCommand } from './commands/cache/get.js';
+import { cacheImportCommand } from './commands/cache/import.js';
 import { cacheLsCommand } from './commands/cache/ls.js';
+import { cacheRmCommand } from './commands/cache/rm.js';
+import { cacheSizeCommand } from './commands/cache/size.js';
 import { cacheStatsCommand } from './commands/cache/stats.js';
 import { packumentFetchCommand } from './commands/packument/fetch.js';
+import { packumentFetchListCommand } from './commands/packument/fetch-list.js';
 import { packumentShowCommand } from './commands/packument/show.js';
 import { packumentVerifyCommand } from './commands/packument/verify.js';
 import { partitionFetchCommand } from './commands/partition/fetch.js';
 import { partitionLsCommand } from './commands/partition/ls.js';
+import { partitionSplitCommand } from './commands/partition/split.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
+import { pivotsCheckCommand } from './commands/pivots/check.js';
+import { pivotsMakeCommand } from './commands/pivots/make.js';
 import { statusCommand } from './commands/status.js';
 import { applyConfig, assertKnown, readConfigFile } from './config-file.js';
 import type { Io } from './io.js';
@@ -25,12 +32,20 @@ export function createProgram(io: Io): Command {
         .description('Names by key ranges')
         .addCommand(partitionFetchCommand(io))
         .addCommand(partitionLsCommand(io))
+        .addCommand(partitionSplitCommand(io))
         .addCommand(partitionVerifyCommand(io)),
+    )
+    .addCommand(
+      new Command('pivots')
+        .description('Sets of boundaries between partitions')
+        .addCommand(pivotsMakeCommand(io))
+        .addCommand(pivotsCheckCommand(io)),
     )
     .addCommand(
       new Command('packument')
         .description('Package documents')
         .addCommand(packumentFetchCommand(io))
+        .addCommand(packumentFetchListCommand(io))
         .addCommand(packumentShowCommand(io))
         .addCommand(packumentVerifyCommand(io)),
     )
@@ -39,7 +54,10 @@ export function createProgram(io: Io): Command {
         .description('What is stored')
         .addCommand(cacheLsCommand(io))
         .addCommand(cacheGetCommand(io))
-        .addCommand(cacheStatsCommand(io)),
+        .addCommand(cacheRmCommand(io))
+        .addCommand(cacheSizeCommand(io))
+        .addCommand(cacheStatsCommand(io))
+        .addCommand(cacheImportCommand(io)),
     )
     .addCommand(statusCommand(io));
   const config = readConfigFile(io.env);

@@ -10,7 +10,10 @@ import { SqliteOrderedStore } from './sqlite-ordered-store.js';
 export const INDEX = 'index.sqlite';
 const LOCK = 'lock.sqlite';
 
+/** The row that says which kind of store a directory is. */
 export const STORE_KEY = 'v1:store';
+/** What the keys of all index rows begin with, where bodies are kept in cacache. */
+export const ENTRY = 'entry:';
 
 /** How a replica's bodies are kept: one file each in cacache's folders, or all in the SQLite file of the index. */
 export type StoreKind = 'cacache' | 'sqlite';
@@ -27,7 +30,7 @@ export interface CacheDirectory {
 export interface CacheDirectoryOptions {
   fs: FileSystem;
   clock: Pick<Clock, 'sleep'>;
-  /** Which kind of store it must be; a new directory becomes that kind (`cacache` unless told), another kind is `ERR_STORE_MISMATCH`. */
+  /** Which kind of store it must be; an empty directory becomes that kind (`cacache` unless told), another kind is `ERR_STORE_MISMATCH`. */
   kind?: StoreKind | undefined;
   durability?: Durability | undefined;
 }
@@ -45,7 +48,10 @@ export async function openCacheDirectory(path: string, options: CacheDirectoryOp
   let lock: DirectoryLock | undefined;
   try {
     lock = new DirectoryLock(join(path, LOCK));
-    await lock.join(() => clearRemains(path, fs, ordered), clock);
+    await lock.join(async () => {
+      await clearRemains(path, fs, ordered);
+      await forgetKindOfEmpty(file, ordered, options.kind);
+    }, clock);
     const kind = await settleKind(path, ordered, options.kind);
     const held = lock;
     const close = () => {
@@ -60,6 +66,23 @@ export async function openCacheDirectory(path: string, options: CacheDirectoryOp
   }
 }
 
+/**
+ * A directory in which nothing is stored may still become another kind: a look at it, or a plan, must not decide how
+ * millions of entries are kept.
+ */
+async function forgetKindOfEmpty(
+  file: SqliteFile,
+  ordered: OrderedStore,
+  wanted: StoreKind | undefined,
+): Promise<void> {
+  const known = await ordered.get(STORE_KEY);
+  if (wanted === undefined || known === undefined || known === wanted) return;
+  for await (const _ of ordered.list({ ...prefixRange(ENTRY), limit: 1 })) return;
+  const table = file.database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'entries'").get();
+  if (table && file.database.prepare('SELECT 1 FROM entries LIMIT 1').get()) return;
+  await ordered.commit([{ key: STORE_KEY, value: undefined }]);
+}
+
 /** The kind that the directory is; decided once, by whoever opens it first. */
 async function settleKind(path: string, ordered: OrderedStore, wanted: StoreKind | undefined): Promise<StoreKind> {
   const known = await ordered.get(STORE_KEY);
@@ -71,7 +94,7 @@ async function settleKind(path: string, ordered: OrderedStore, wanted: StoreKind
   if (wanted !== undefined && wanted !== known) {
     throw new CacheError(
       'ERR_STORE_MISMATCH',
-      `${path} keeps its entries in ${known}, not in ${wanted}; leave --store out, or choose another directory with --cache`,
+      `${path} keeps its entries in ${known}, not in ${wanted}; leave --store out, or choose another directory with --cache and copy this one there with: _all_docs cache import ${path}`,
     );
   }
   return known as StoreKind;

@@ -1,4 +1,4 @@
-import { lstat, opendir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface DirectorySize {
@@ -26,7 +26,7 @@ export async function directorySize(path: string): Promise<DirectorySize> {
 
 async function entriesOf(folder: string) {
   try {
-    return await Array.fromAsync(await opendir(folder));
+    return await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

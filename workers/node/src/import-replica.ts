@@ -1,7 +1,7 @@
 import { CacheError, type StorageDriver } from '@_all_docs/cache';
 import { messageOf } from '@_all_docs/worker';
-import { importRows, type RowsResult } from './import-rows.js';
 import type { DirectoryDriver } from './directory-driver.js';
+import { importRows, type RowsResult } from './import-rows.js';
 import type { ReplicaSource, SourceEntry } from './replica-source.js';
 
 export interface ImportOptions {

@@ -1,6 +1,6 @@
 import type { OrderedStore, RowChange } from '@_all_docs/cache';
 import { BUDGET_PREFIX, checkpointPrefix, markPrefixes, OWNER_PREFIX, RUN_PREFIX } from '@_all_docs/worker';
-import { STORE_KEY } from './cache-directory.js';
+import { ENTRY, STORE_KEY } from './cache-directory.js';
 import type { ReplicaSource } from './replica-source.js';
 
 export interface RowsResult {
@@ -11,7 +11,7 @@ export interface RowsResult {
 }
 
 /** What is true of one directory or one process only: its index, its kind, its budget, who works in it. */
-const OWN = ['entry:', STORE_KEY, OWNER_PREFIX, BUDGET_PREFIX];
+const OWN = [ENTRY, STORE_KEY, OWNER_PREFIX, BUDGET_PREFIX];
 const BATCH = 256;
 
 /**

@@ -8,6 +8,7 @@ import {
 } from '@_all_docs/cache';
 import cacache from 'cacache';
 import { CacacheWriter } from './cacache-writer.js';
+import { ENTRY } from './cache-directory.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 import { nodeFileSystem } from './file-system.js';
 import { readError, writeError } from './storage-errors.js';
@@ -16,9 +17,6 @@ import { readError, writeError } from './storage-errors.js';
 interface IndexRow extends EntryMetadata {
   integrity: string;
 }
-
-/** What all index rows' keys begin with in the ordered store. */
-const ENTRY = 'entry:';
 
 /**
  * Bodies in cacache, their index in SQLite beside it. The directory stays a cache that npm's own cacache library

@@ -1,15 +1,13 @@
 import { CacheError, type EntryMetadata, prefixRange } from '@_all_docs/cache';
-import cacache from 'cacache';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import cacache from 'cacache';
 import { matchesDigest } from './body-digest.js';
-import { INDEX, STORE_KEY, type StoreKind } from './cache-directory.js';
+import { ENTRY, INDEX, STORE_KEY, type StoreKind } from './cache-directory.js';
 import { APPLICATION_ID, FORMAT } from './sqlite-file.js';
 import { readError } from './storage-errors.js';
-
-const ENTRY = 'entry:';
 
 /** An entry of a replica without its body. */
 export interface SourceEntry {
@@ -61,14 +59,19 @@ export class ReplicaSource {
     }
     for (const [key, value] of this.rows(ENTRY)) {
       const { integrity, ...metadata } = JSON.parse(value);
-      yield { key: key.slice(ENTRY.length), integrity, metadata: { digest: integrity, ...metadata } };
+      yield {
+        key: key.slice(ENTRY.length),
+        integrity,
+        metadata: { ...metadata, digest: metadata.digest ?? integrity },
+      };
     }
   }
 
   /** The entry's bytes, matching size and digest; else `ERR_CORRUPT`. */
   async body({ key, metadata, integrity }: SourceEntry): Promise<Uint8Array> {
     const body = integrity === undefined ? this.#blob(key) : await this.#content(key, integrity);
-    const whole = body?.length === metadata.size && (metadata.digest === integrity || matchesDigest(body, metadata.digest));
+    const whole =
+      body?.length === metadata.size && (metadata.digest === integrity || matchesDigest(body, metadata.digest));
     if (body && whole) return body;
     throw new CacheError(
       'ERR_CORRUPT',
@@ -123,7 +126,9 @@ export class ReplicaSource {
   }
 
   #blob(key: string): Uint8Array | undefined {
-    return this.#database.prepare('SELECT body FROM entries WHERE key = ?').get(key)?.['body'] as Uint8Array | undefined;
+    return this.#database.prepare('SELECT body FROM entries WHERE key = ?').get(key)?.['body'] as
+      | Uint8Array
+      | undefined;
   }
 
   async #content(key: string, integrity: string): Promise<Uint8Array | undefined> {
@@ -182,5 +187,7 @@ function unreadable(path: string, error: unknown): CacheError {
 }
 
 function foreign(path: string, why: string, cause?: unknown): CacheError {
-  return new CacheError('ERR_CACHE_FOREIGN', `${path} is no replica: ${why}; give the directory of a replica`, { cause });
+  return new CacheError('ERR_CACHE_FOREIGN', `${path} is no replica: ${why}; give the directory of a replica`, {
+    cause,
+  });
 }

@@ -4,6 +4,8 @@ import { type Budget, type Clock, HttpError } from '@_all_docs/http';
 /** What the public npm registry's terms call unreasonable "under no circumstances": five million requests in a month. */
 export const NPM_MONTHLY_REQUESTS = 5_000_000;
 const BLOCK = 100;
+/** What the keys of all months' rows begin with. */
+export const BUDGET_PREFIX = 'v1:budget:';
 
 /**
  * A month's requests, counted durably and for every process on the store together. Requests are reserved in small
@@ -80,5 +82,5 @@ export class MonthlyBudget implements Budget {
 }
 
 function key(month: string): string {
-  return `v1:budget:${month}`;
+  return BUDGET_PREFIX + month;
 }

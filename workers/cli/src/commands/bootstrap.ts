@@ -9,10 +9,11 @@ import {
 } from '@_all_docs/worker';
 import type { NodeEnv } from '@_all_docs/worker-node';
 import { Command, Option } from 'commander';
+import { defaultPivots } from '../default-pivots.js';
 import { EXIT, Interruption } from '../exit.js';
 import type { Io } from '../io.js';
 import { assertOrigin, type EnvFlags, withEnv } from '../open-env.js';
-import { formOption, jsonOption, networkOptions } from '../options.js';
+import { checkOption, formOption, jsonOption, networkOptions } from '../options.js';
 import { formatBytes, formatNumber, formatSeconds } from '../output/format.js';
 import { createReporter } from '../output/reporter.js';
 import { chooseSelection, type SelectionFlags } from '../selection/choose.js';
@@ -35,7 +36,7 @@ export const rangeOptions = (): Option[] => [
 export function bootstrapCommand(io: Io): Command {
   const command = new Command('bootstrap')
     .description('Make or renew a replica: list, fetch, prove. Interrupted, the same command goes on.')
-    .addOption(new Option('--lockfile <file>', 'only the packages of this lockfile (npm, pnpm)'))
+    .addOption(new Option('--lockfile <file>', 'only the packages of this lockfile (npm, pnpm, yarn, bun)'))
     .addOption(new Option('--names <file>', 'only the names in this file, one a line (- for standard input)'))
     .addOption(new Option('--scope <scope>', 'only the packages of this scope'));
   for (const option of [...rangeOptions(), ...networkOptions()]) command.addOption(option);
@@ -44,11 +45,7 @@ export function bootstrapCommand(io: Io): Command {
       new Option('--depth <depth>', 'how much of each package').choices(['names', 'packuments']).default('packuments'),
     )
     .addOption(formOption())
-    .addOption(
-      new Option('--check <check>', 'how closely a packument is looked at before it is kept')
-        .choices(['length', 'crc', 'parse'])
-        .default('crc'),
-    )
+    .addOption(checkOption())
     .addOption(new Option('--plan', 'print requests, bytes, hours, disk and budget, and do nothing'))
     .addOption(jsonOption())
     .action(async (flags: Flags) => {
@@ -60,7 +57,10 @@ export function bootstrapCommand(io: Io): Command {
 export async function runBootstrap(flags: Flags, io: Io): Promise<number> {
   const selection = await chooseSelection(flags);
   return withEnv(flags, io, async (env) => {
-    if (selection.kind === 'range') assertOrigin(env);
+    if (selection.kind === 'range') {
+      assertOrigin(env);
+      selection.firstPivots = await defaultPivots(env.origin);
+    }
     return flags.plan ? printPlan(flags, selection, env, io) : work(flags, selection, env, io);
   });
 }
@@ -99,7 +99,9 @@ async function printPlan(
   io: Io,
 ): Promise<number> {
   const budget = env.budget && { limit: env.budget.limit, used: await env.budget.used() };
-  const plan = await planBootstrap({ selection, depth, form, ...(rate === undefined ? {} : { rate }), budget }, env);
+  const store = env.storage.kind;
+  const pace = rate === undefined ? {} : { rate };
+  const plan = await planBootstrap({ selection, depth, form, store, ...pace, budget }, env);
   io.out(
     json
       ? `${JSON.stringify({ type: 'plan', ...plan, rate: Number.isFinite(plan.rate) ? plan.rate : null })}\n`
@@ -109,9 +111,8 @@ async function printPlan(
 }
 
 function describePlan(plan: BootstrapPlan): string {
-  const { packages, requests, bytes, diskBytes, files, hours, bytesPerPackument, bytesPerPackumentFrom, rate, budget } =
-    plan;
-  if (packages === undefined || !requests || bytes === undefined || diskBytes === undefined || hours === undefined) {
+  const { packages, requests, bytes, stores, hours, bytesPerPackument, bytesPerPackumentFrom, rate, budget } = plan;
+  if (packages === undefined || !requests || bytes === undefined || !stores || hours === undefined) {
     return 'The origin gives no way to count this range before it is listed; list it first with --depth names.\n';
   }
   const limit =
@@ -121,9 +122,20 @@ function describePlan(plan: BootstrapPlan): string {
     `packages   ${formatNumber(packages)}`,
     `requests   ${formatNumber(requests.total)} (${formatNumber(requests.list)} to list, ${formatNumber(requests.packuments)} packuments)`,
     `bytes      about ${formatBytes(bytes)} compressed (${formatNumber(bytesPerPackument)} a packument, from ${bytesPerPackumentFrom})`,
-    `disk       about ${formatBytes(diskBytes)} in ${formatNumber(files ?? 0)} files`,
+    ...describeStores(plan, stores),
     `time       ${rate === Number.POSITIVE_INFINITY ? 'as fast as the origin answers' : `${formatSeconds(hours * 3600)} at ${rate} requests a second`}`,
     `budget     ${limit} this month${months}`,
     '',
   ].join('\n');
+}
+
+function describeStores({ recommended }: BootstrapPlan, stores: NonNullable<BootstrapPlan['stores']>): string[] {
+  const { cacache, sqlite } = stores;
+  const each = [
+    `cacache: about ${formatBytes(cacache.diskBytes)} in ${formatNumber(cacache.files)} files`,
+    `sqlite: about ${formatBytes(sqlite.diskBytes)} in one file`,
+  ];
+  const lines = [`disk       ${each.join('; ')}`];
+  if (recommended) lines.push(`store      better with --store ${recommended.store}: ${recommended.reason}`);
+  return lines;
 }

@@ -7,8 +7,14 @@ export const PHASE_NAMES: Record<Phase, string> = {
   fetch: 'Fetching packuments',
 };
 
+/** What is said of any progress. */
+export type Progress = Pick<
+  ProgressEvent,
+  'done' | 'total' | 'rate' | 'etaSeconds' | 'errors' | 'throttled' | 'pausedSeconds'
+>;
+
 /** `1,200 of 5,000 (24 %), 310/s, 12 s left, 3 errors, 1 throttled`. */
-export function describeProgress(event: ProgressEvent): string {
+export function describeProgress(event: Progress): string {
   const { done, total, rate, etaSeconds, errors, throttled, pausedSeconds } = event;
   const parts = [
     total

@@ -3,7 +3,7 @@ import { nameList, type Selection, scopeSelection } from '@_all_docs/worker';
 import { readFile } from 'node:fs/promises';
 import { text as readStream } from 'node:stream/consumers';
 import { CliError } from '../exit.js';
-import { lockfileNames } from './lockfile.js';
+import { lockfileNames } from './lockfile/index.js';
 import { parseNames } from './names-file.js';
 import { readPivots } from './pivot-file.js';
 

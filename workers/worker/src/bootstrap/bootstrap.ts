@@ -7,7 +7,7 @@ import type { Env } from '../interfaces.js';
 import type { Context } from './context.js';
 import type { BootstrapEvent, BootstrapResult } from './events.js';
 import { fetchPhase, namesIn, type Wanted } from './fetch-phase.js';
-import { learnedPivots, learnPivots } from './learned-pivots.js';
+import { learnPivots, pivotsFor } from './learned-pivots.js';
 import { listPhase } from './list-phase.js';
 import { Meter } from './meter.js';
 import { readOriginInfo } from './origin-info.js';
@@ -15,6 +15,7 @@ import { Outcomes } from './outcomes.js';
 import { Owner } from './owner.js';
 import { type Depth, fetchCheckpoint, listCheckpoint, type Run, readRun, runId, writeRun } from './run.js';
 import { chunkPartitions, type RangeSelection, rangePartitions, type Selection } from './selection.js';
+import { dropStalePartitions } from './stale-partitions.js';
 
 export interface BootstrapOptions {
   selection: Selection;
@@ -88,7 +89,8 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
   result.partitions = records.length;
   result.coverage = await prove(context, selection);
   result.names = result.coverage.rows;
-  await learnPivots(context.store, context.run.origin, selection, records);
+  await learnPivots(context.store, context.run, selection, records);
+  if (result.coverage.holds) await dropStalePartitions(context, selection, records);
   if (context.run.depth === 'names') return;
   const listed = records.filter(({ state }) => state === 'complete');
   const total = listed.reduce((sum, { rows }) => sum + rows, 0);
@@ -97,15 +99,19 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
 
 /** Nothing is listed twice in one run: a finished pass is taken as it is. */
 async function list(selection: RangeSelection, context: Context): Promise<void> {
-  const { run, store, env, signal } = context;
+  const { run, store, env, listing, signal } = context;
   if (run.after) return;
   if (!run.before) {
     // Before the first page: whatever changes from here on is in the feed past this sequence.
     run.before = await readOriginInfo(env, signal);
     await writeRun(store, run);
   }
-  const pivots = selection.pivots ?? (await learnedPivots(store, run.origin));
-  await listPhase(context, rangePartitions(selection, pivots, run.origin));
+  // A pass that was begun goes on as it was cut, whatever was learned meanwhile: its marks belong to that cut.
+  const begun = selection.pivots === undefined && (await listing.getProgress()).stats.total > 0;
+  const ranges = begun
+    ? undefined
+    : rangePartitions(selection, await pivotsFor(store, run.origin, selection), run.origin);
+  await listPhase(context, ranges);
   run.after = await readOriginInfo(env, signal);
   await writeRun(store, run);
 }
@@ -189,11 +195,7 @@ async function prepare(
     // Marks first: a run must never begin with those of the one before.
     await listing.clear();
     await fetching.clear();
-    const { pivots: _, ...range } =
-      selection.kind === 'range'
-        ? selection
-        : { kind: 'names' as const, count: selection.names.length, pivots: undefined };
-    run = { id, origin, registry, depth, form, selection: range, startedAt: env.clock.now() };
+    run = { id, origin, registry, depth, form, selection: selectedIn(selection), startedAt: env.clock.now() };
     await writeRun(store, run);
   }
   const outcomes = new Outcomes(store, registry);
@@ -217,4 +219,10 @@ async function prepare(
     tally: { stored: 0, unchanged: 0, held: 0, absent: 0, failed: 0 },
   };
   return { context, resumed };
+}
+
+/** What a run remembers of its selection: neither how it is cut nor thousands of names. */
+function selectedIn(selection: Selection): Run['selection'] {
+  if (selection.kind === 'names') return { kind: 'names', count: selection.names.length };
+  return { kind: 'range', startKey: selection.startKey, endKey: selection.endKey };
 }

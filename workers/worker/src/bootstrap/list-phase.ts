@@ -7,11 +7,12 @@ const OTHERS_POLL_MS = 500;
 
 /**
  * Lists all ranges into the cache. A range that holds more than a page is split where the page ends, and its rest is
- * recorded in the same transaction. Ends when every partition is complete or failed, whoever worked on it.
+ * recorded in the same transaction. Without ranges it goes on with those recorded. Ends when every partition is complete or
+ * failed, whoever worked on it.
  */
-export async function listPhase(context: Context, ranges: readonly KeyRange[]): Promise<void> {
+export async function listPhase(context: Context, ranges: readonly KeyRange[] | undefined): Promise<void> {
   const { listing, meter } = context;
-  await listing.recordPartitions(ranges);
+  if (ranges) await listing.recordPartitions(ranges);
   await listing.retryFailed();
   const { stats } = await listing.getProgress();
   meter.begin('list', context.run.before?.docCount, stats.rows);

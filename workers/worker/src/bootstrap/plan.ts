@@ -13,10 +13,14 @@ export interface BootstrapPlan {
   packages: number | undefined;
   /** Of the packages selected, how many are held already; counted for lists of names, estimated for none. */
   requests: { list: number; packuments: number; total: number } | undefined;
-  /** Compressed bytes over the network, and on disk with the store's own overhead. */
+  /** Compressed bytes over the network, and on disk with the overhead of the store that would be used. */
   bytes: number | undefined;
   diskBytes: number | undefined;
   files: number | undefined;
+  /** What each kind of store would make of it. */
+  stores: Record<PlannedStore, { diskBytes: number; files: number }> | undefined;
+  /** The store to choose and why, where another one than the one that would be used is much better. */
+  recommended: { store: PlannedStore; reason: string } | undefined;
   hours: number | undefined;
   bytesPerPackument: number;
   bytesPerPackumentFrom: 'held documents' | 'an assumed mean';
@@ -24,10 +28,15 @@ export interface BootstrapPlan {
   budget: { limit: number | undefined; used: number; months: number | undefined };
 }
 
+/** Kinds of store on a disk: a file for each body, or one file for all. */
+export type PlannedStore = 'cacache' | 'sqlite';
+
 export interface PlanOptions {
   selection: Selection;
   depth?: Depth;
   form?: PackumentForm;
+  /** The store that would be used; `cacache` unless told. */
+  store?: PlannedStore;
   /** Requests a second. */
   rate?: number;
   /** The month's budget and what is used of it; no limit where absent. */
@@ -36,13 +45,19 @@ export interface PlanOptions {
 
 /** Mean compressed size where nothing is held to go by: between the means published for the whole registry and our own sample. */
 const ASSUMED_BYTES: Record<PackumentForm, number> = { full: 8_000, abbreviated: 3_000 };
-/** cacache: the body in 4 KiB blocks, its index file, and a share of their folders. */
-const DISK_OVERHEAD = 6_300;
+/** cacache, for each entry: the body in 4 KiB blocks, its index file, and a share of their folders. */
+const CACACHE_OVERHEAD = 6_300;
+const CACACHE_FILES = 2;
+/** SQLite: pages that are not full, and the index. */
+const SQLITE_FACTOR = 1.1;
+/** Beyond so many documents a file for each weighs on the file system: on its inodes, on back-ups, on every listing. */
+const MANY = 100_000;
+const TOO_MANY_FILES = 'cacache makes 2 million files for each million entries, sqlite keeps all in one';
 const SAMPLE = 1_000;
 
 /** Estimates requests, bytes, hours, disk and budget. Asks the origin for its count (and two offsets for a part of the names), and for nothing else. */
 export async function planBootstrap(options: PlanOptions, env: Env): Promise<BootstrapPlan> {
-  const { selection, depth = 'packuments', form = 'full', rate = 20, budget } = options;
+  const { selection, depth = 'packuments', form = 'full', store = 'cacache', rate = 20, budget } = options;
   const packages = await countPackages(selection, env);
   const sampled = await sampleBytes(env, form);
   const each = sampled ?? ASSUMED_BYTES[form];
@@ -52,6 +67,8 @@ export async function planBootstrap(options: PlanOptions, env: Env): Promise<Boo
     bytes: undefined,
     diskBytes: undefined,
     files: undefined,
+    stores: undefined,
+    recommended: undefined,
     hours: undefined,
     bytesPerPackument: Math.round(each),
     bytesPerPackumentFrom: sampled === undefined ? 'an assumed mean' : 'held documents',
@@ -64,14 +81,23 @@ export async function planBootstrap(options: PlanOptions, env: Env): Promise<Boo
   const total = list + documents;
   plan.requests = { list, packuments: documents, total };
   plan.bytes = Math.round(documents * each + packages * (selection.kind === 'names' ? 0 : 33));
-  plan.diskBytes = plan.bytes + (documents + list) * DISK_OVERHEAD;
-  plan.files = 2 * (documents + list);
+  plan.stores = onDisk(plan.bytes, total);
+  ({ diskBytes: plan.diskBytes, files: plan.files } = plan.stores[store]);
+  plan.recommended = store === 'cacache' && documents > MANY ? { store: 'sqlite', reason: TOO_MANY_FILES } : undefined;
   plan.hours = rate === Number.POSITIVE_INFINITY ? 0 : Math.round((total / rate / 3600) * 100) / 100;
   if (budget) {
     const now = Math.max(0, budget.limit - budget.used);
     plan.budget.months = total <= now ? 1 : 1 + Math.ceil((total - now) / budget.limit);
   }
   return plan;
+}
+
+/** Disk and files of so many entries, by kind of store. */
+function onDisk(bytes: number, entries: number): Record<PlannedStore, { diskBytes: number; files: number }> {
+  return {
+    cacache: { diskBytes: bytes + entries * CACACHE_OVERHEAD, files: entries * CACACHE_FILES },
+    sqlite: { diskBytes: Math.round(bytes * SQLITE_FACTOR), files: 1 },
+  };
 }
 
 async function countPackages(selection: Selection, env: Env): Promise<number | undefined> {

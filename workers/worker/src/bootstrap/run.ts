@@ -1,5 +1,5 @@
-import { type Cache, fingerprint, hex, type OrderedStore, prefixRange } from '@_all_docs/cache';
-import { PartitionCheckpoint, type PartitionProgress } from '@_all_docs/checkpoint';
+import { type Cache, fingerprint, hex, type OrderedStore, prefixRange, unhex } from '@_all_docs/cache';
+import { checkpointPrefix, PartitionCheckpoint, type PartitionProgress } from '@_all_docs/checkpoint';
 import type { PackumentForm } from '@_all_docs/packument';
 import type { OriginInfo } from './origin-info.js';
 import { type Selection, selectionId } from './selection.js';
@@ -47,14 +47,26 @@ export async function listRuns(store: OrderedStore): Promise<Run[]> {
   return runs.sort((a, b) => b.startedAt - a.startedAt);
 }
 
+/** What the key of every run's row begins with. */
+export const RUN_PREFIX: string = PREFIX;
+
+/** What the keys of a run's marks begin with, by the run's row: the row and its marks belong together. */
+export function markPrefixes(runKey: string): string[] {
+  const id = unhex(runKey.slice(PREFIX.length)) ?? '';
+  return [listSet(id), fetchSet(id)].map(checkpointPrefix);
+}
+
+const listSet = (id: string) => `list:${id}`;
+const fetchSet = (id: string) => `fetch:${id}`;
+
 /** How far a run's listing is. */
 export function listCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
-  return new PartitionCheckpoint(cache, `list:${id}`);
+  return new PartitionCheckpoint(cache, listSet(id));
 }
 
 /** How far a run's fetching is. */
 export function fetchCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
-  return new PartitionCheckpoint(cache, `fetch:${id}`);
+  return new PartitionCheckpoint(cache, fetchSet(id));
 }
 
 /** How far a run is, by its marks. */

@@ -5,6 +5,8 @@ import { inRange, type KeyRange, Partition } from '@_all_docs/partition';
 export interface RangeSelection extends KeyRange {
   kind: 'range';
   pivots?: readonly string[] | undefined;
+  /** Where to cut as long as no pass has learned it; what passes have learned goes before these. */
+  firstPivots?: readonly string[] | undefined;
 }
 
 /** Which packages: a range of names, or a sorted list of them. */

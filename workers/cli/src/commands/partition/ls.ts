@@ -1,5 +1,4 @@
-import { createPartitionPrefix, decodeCacheKey } from '@_all_docs/cache';
-import { compareRanges, type KeyRange, PartitionClient } from '@_all_docs/partition';
+import { heldRanges, PartitionClient } from '@_all_docs/partition';
 import { Command } from 'commander';
 import type { Io } from '../../io.js';
 import { type EnvFlags, withEnv } from '../../open-env.js';
@@ -15,12 +14,7 @@ export function partitionLsCommand(io: Io): Command {
     .action((flags: EnvFlags & { json?: boolean }) =>
       withEnv(flags, io, async (env) => {
         const client = new PartitionClient({ env });
-        const ranges: KeyRange[] = [];
-        for await (const key of env.storage.list(createPartitionPrefix(env.origin))) {
-          const decoded = decodeCacheKey(key);
-          if (decoded.type === 'partition') ranges.push(decoded);
-        }
-        for (const { startKey, endKey } of ranges.sort(compareRanges)) {
+        for (const { startKey, endKey } of await heldRanges(env)) {
           const rows = (await client.held({ startKey, endKey }))?.length ?? 0;
           io.out(
             flags.json

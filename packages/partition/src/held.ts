@@ -1,0 +1,36 @@
+import { compareBytes, createPartitionPrefix, createStorageDriver, decodeCacheKey } from '@_all_docs/cache';
+import { compareRanges, type KeyRange } from './partition.js';
+import type { PartitionClient, PartitionEnv } from './partition-client.js';
+
+/** All ranges of an origin whose rows are stored, by start, the wider one first. They may overlap where several passes were made. */
+export async function heldRanges(env: Pick<PartitionEnv, 'origin' | 'storage'>): Promise<KeyRange[]> {
+  const storage = await createStorageDriver(env);
+  const ranges: KeyRange[] = [];
+  for await (const key of storage.list(createPartitionPrefix(env.origin))) {
+    const decoded = decodeCacheKey(key);
+    if (decoded.type === 'partition') ranges.push({ startKey: decoded.startKey, endKey: decoded.endKey });
+  }
+  return ranges.sort((a, b) => compareRanges(a, b) || -compareEnds(a.endKey, b.endKey));
+}
+
+/** The names stored in these ranges (as {@link heldRanges} gives them), each once and in order; one range at a time is in memory. */
+export async function* heldNames(client: PartitionClient, ranges: readonly KeyRange[]): AsyncIterable<string> {
+  let end: string | null | undefined;
+  let last: string | undefined;
+  for (const range of ranges) {
+    // Inside of what was read already: a pass over a part of a wider one.
+    if (end !== undefined && compareEnds(range.endKey, end) <= 0) continue;
+    for (const { id } of (await client.held(range)) ?? []) {
+      if (last !== undefined && compareBytes(id, last) <= 0) continue;
+      yield id;
+      last = id;
+    }
+    end = range.endKey;
+  }
+}
+
+/** Order of the ends of ranges: `null` is past every name. */
+function compareEnds(a: string | null, b: string | null): number {
+  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+  return compareBytes(a, b);
+}
