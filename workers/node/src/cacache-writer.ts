@@ -2,6 +2,7 @@ import type { EntryMetadata } from '@_all_docs/cache';
 import { hash, randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { SyncFileSystem } from './file-system.js';
+import type { Durability } from './sqlite-file.js';
 
 const TAG = `Signature: 8a477f597d28d172789f06886806bc55
 # This file is a cache directory tag created by _all_docs, in the format of cacache.
@@ -16,11 +17,15 @@ const TAG = `Signature: 8a477f597d28d172789f06886806bc55
 export class CacacheWriter {
   readonly #path: string;
   readonly #fs: SyncFileSystem;
+  readonly #durability: Durability;
+  /** Folders whose names are safe from a power cut. */
+  readonly #synced = new Set<string>();
   #tagged = false;
 
-  constructor(cachePath: string, fs: SyncFileSystem) {
+  constructor(cachePath: string, fs: SyncFileSystem, durability: Durability) {
     this.#path = cachePath;
     this.#fs = fs;
+    this.#durability = durability;
   }
 
   /** Stores a body; gives its integrity string. Throws the file system's error, and then nothing is visible of the entry. */
@@ -39,8 +44,11 @@ export class CacacheWriter {
   }
 
   #writeContent(path: string, body: Uint8Array): void {
-    // The same digest and length is the same content; a damaged file is removed by whoever reads it.
-    if (this.#fs.statSync(path, { throwIfNoEntry: false })?.size === body.length) return;
+    if (!this.#isThere(path, body)) this.#place(path, body);
+    if (this.#durability === 'power') this.#settle(path);
+  }
+
+  #place(path: string, body: Uint8Array): void {
     const temporary = join(this.#path, 'tmp', randomUUID());
     try {
       this.#inFolder(temporary, () => this.#fs.writeFileSync(temporary, body, { flag: 'wx' }));
@@ -48,6 +56,24 @@ export class CacacheWriter {
     } catch (error) {
       this.#fs.rmSync(temporary, { force: true });
       throw error;
+    }
+  }
+
+  /** Byte for byte: a power cut may leave a file of the right length whose bytes never reached the disk. */
+  #isThere(path: string, body: Uint8Array): boolean {
+    if (this.#fs.statSync(path, { throwIfNoEntry: false })?.size !== body.length) return false;
+    return this.#fs.readFileSync(path).equals(body);
+  }
+
+  /** Makes a body and its name safe from a power cut: the file and its folder each time, the folders above once. */
+  #settle(path: string): void {
+    this.#fs.syncSync(path);
+    let folder = dirname(path);
+    this.#fs.syncSync(folder);
+    while (folder !== this.#path && !this.#synced.has(folder)) {
+      this.#synced.add(folder);
+      folder = dirname(folder);
+      this.#fs.syncSync(folder);
     }
   }
 

@@ -108,7 +108,8 @@ async function prepare(path: string, fs: FileSystem): Promise<void> {
   } catch (cause) {
     throw unusable(path, cause);
   }
-  if (names.length > 0 && !names.includes(INDEX)) {
+  // A power cut may leave a journal without the index that it was for: its name tells that it is ours.
+  if (names.length > 0 && !names.some((name) => name.startsWith(INDEX))) {
     throw new CacheError(
       'ERR_CACHE_FOREIGN',
       `${path} holds something else (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}); choose an empty or a new directory with --cache`,

@@ -29,7 +29,7 @@ export class NodeStorageDriver extends DirectoryDriver {
 
   constructor(cachePath: string, options: NodeStorageOptions = {}) {
     super('cacache', cachePath, options);
-    this.#writer = new CacacheWriter(cachePath, options.fs ?? nodeFileSystem);
+    this.#writer = new CacacheWriter(cachePath, options.fs ?? nodeFileSystem, options.durability ?? 'process');
   }
 
   /** Rows whose body was not there when it was asked for: each was answered as a miss. */
@@ -66,7 +66,7 @@ export class NodeStorageDriver extends DirectoryDriver {
     const { integrity, ...metadata } = row;
     try {
       const content = await cacache.get.hasContent(this.cachePath, integrity);
-      return content ? metadata : await this.#lost(key, row);
+      return content && content.size === row.size ? metadata : await this.#lost(key, row);
     } catch (error) {
       throw readError(key, error);
     }
