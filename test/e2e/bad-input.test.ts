@@ -138,7 +138,7 @@ describe.concurrent('files', () => {
       lockfile('pnpm-lock.yaml', 'lockfileVersion: "9.0"\npackages:\n  a@1.0.0:\n'),
       badLockfile,
     ],
-    ['text as lockfile', lockfile('yarn.lock', '# yarn lockfile v1\n\na@^1.0.0:\n  version "1.0.0"\n'), badLockfile],
+    ['text as lockfile', lockfile('yarn.lock', 'my packages are a and b\n'), badLockfile],
     [
       'binary bytes as lockfile',
       lockfile('bun.lockb', '#!/usr/bin/env bun\nbun-lockfile-format-v0\n\0\0\x01\x02'),
