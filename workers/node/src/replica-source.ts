@@ -1,7 +1,7 @@
 import { CacheError, type EntryMetadata, prefixRange } from '@_all_docs/cache';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import cacache from 'cacache';
 import { matchesDigest } from './body-digest.js';
@@ -29,6 +29,7 @@ export class ReplicaSource {
   readonly #database: DatabaseSync;
   /** How the file was at the opening, where it was opened without locks. */
   readonly #seen: string | undefined;
+  #bodies: StatementSync | undefined;
 
   /** `ERR_CACHE_FOREIGN` for a path that is no replica, `ERR_CACHE_NEWER` for a newer version's, `ERR_STORAGE_READ` for one that cannot be read. */
   constructor(path: string) {
@@ -126,9 +127,9 @@ export class ReplicaSource {
   }
 
   #blob(key: string): Uint8Array | undefined {
-    return this.#database.prepare('SELECT body FROM entries WHERE key = ?').get(key)?.['body'] as
-      | Uint8Array
-      | undefined;
+    // Once: what a statement takes outside of the heap is let go of late.
+    this.#bodies ??= this.#database.prepare('SELECT body FROM entries WHERE key = ?');
+    return this.#bodies.get(key)?.['body'] as Uint8Array | undefined;
   }
 
   async #content(key: string, integrity: string): Promise<Uint8Array | undefined> {
