@@ -11,7 +11,7 @@ import { modelName } from './pivots/model.ts';
 
 const { values } = parseArgs({
   options: {
-    partitions: { type: 'string', default: '64' },
+    partitions: { type: 'string', default: '32' },
     names: { type: 'string', default: '4600000' },
     seed: { type: 'string', default: '20261120' },
     out: { type: 'string', default: 'pivots/npm.json' },
