@@ -6,11 +6,11 @@ import {
   prefixRange,
   type StoredEntry,
 } from '@_all_docs/cache';
-import cacache from 'cacache';
 import { CacacheWriter } from './cacache-writer.js';
 import { ENTRY } from './cache-directory.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 import { nodeFileSystem } from './file-system.js';
+import { loadCacache } from './load-cacache.js';
 import { readError, writeError } from './storage-errors.js';
 
 /** An index row: the entry's metadata, and where cacache keeps the body. */
@@ -41,6 +41,7 @@ export class NodeStorageDriver extends DirectoryDriver {
     const row = await this.#row(key);
     if (!row) return undefined;
     const { integrity, ...metadata } = row;
+    const cacache = await loadCacache();
     try {
       const body = await cacache.get.byDigest(this.cachePath, integrity);
       return { body, metadata };
@@ -64,6 +65,7 @@ export class NodeStorageDriver extends DirectoryDriver {
     const row = await this.#row(key);
     if (!row) return undefined;
     const { integrity, ...metadata } = row;
+    const cacache = await loadCacache();
     try {
       const content = await cacache.get.hasContent(this.cachePath, integrity);
       return content && content.size === row.size ? metadata : await this.#lost(key, row);

@@ -3,9 +3,9 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import cacache from 'cacache';
 import { matchesDigest } from './body-digest.js';
 import { ENTRY, INDEX, STORE_KEY, type StoreKind } from './cache-directory.js';
+import { loadCacache } from './load-cacache.js';
 import { APPLICATION_ID, FORMAT } from './sqlite-file.js';
 import { readError } from './storage-errors.js';
 
@@ -133,6 +133,7 @@ export class ReplicaSource {
   }
 
   async #content(key: string, integrity: string): Promise<Uint8Array | undefined> {
+    const cacache = await loadCacache();
     try {
       return await cacache.get.byDigest(this.path, integrity, { memoize: false });
     } catch (error) {

@@ -8,7 +8,8 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from '@_all_docs/http';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
+import { createAgent } from './undici-agent.js';
 
 export interface UndiciTransportOptions {
   userAgent: string;
@@ -39,21 +40,24 @@ export function createUndiciTransport(options: UndiciTransportOptions): Closable
     bodyTimeout: timeoutMs,
     connect: { timeout: Math.min(timeoutMs, 10_000) },
   };
-  const dispatcher =
-    options.dispatcher ?? (usesProxy(process.env) ? new EnvHttpProxyAgent(settings) : new Agent(settings));
+  let { dispatcher } = options;
+  const exchange = (request: TransportRequest, through: Dispatcher) =>
+    new Promise<TransportResponse>((resolve, reject) => {
+      if (request.signal?.aborted) reject(aborted(request.signal));
+      else new Exchange(request, maxBytes, resolve, reject).dispatch(through, userAgent);
+    });
+  let opening: Promise<Dispatcher> | undefined;
   return {
-    transport: (request) =>
-      new Promise((resolve, reject) => {
-        if (request.signal?.aborted) reject(aborted(request.signal));
-        else new Exchange(request, maxBytes, resolve, reject).dispatch(dispatcher, userAgent);
-      }),
-    close: () => dispatcher.destroy(),
+    async transport(request) {
+      if (dispatcher) return exchange(request, dispatcher);
+      opening ??= createAgent(settings, process.env);
+      dispatcher = await opening;
+      return exchange(request, dispatcher);
+    },
+    async close() {
+      await (dispatcher ?? (await opening))?.destroy();
+    },
   };
-}
-
-/** Proxies are the environment's business (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), as with npm. */
-function usesProxy(env: NodeJS.ProcessEnv): boolean {
-  return Boolean(env['HTTP_PROXY'] ?? env['http_proxy'] ?? env['HTTPS_PROXY'] ?? env['https_proxy']);
 }
 
 /** One request under way: undici tells it what arrives, it settles the promise once. */

@@ -71,7 +71,7 @@ async function work(
   env: NodeEnv,
   io: Io,
 ): Promise<number> {
-  const reporter = createReporter(io, { json, selection, depth });
+  const reporter = await createReporter(io, { json, selection, depth });
   let result: BootstrapResult;
   try {
     result = await bootstrap({ selection, depth, form, check, concurrency, signal: io.signal }, env, (event) =>

@@ -1,7 +1,6 @@
 import type { BootstrapEvent, BootstrapResult, Depth, Selection } from '@_all_docs/worker';
 import type { Io } from '../io.js';
 import { JsonReporter } from './json-reporter.js';
-import { LiveReporter } from './live-reporter.js';
 import { PlainReporter } from './plain-reporter.js';
 
 /** Shows a bootstrap while it works. */
@@ -14,10 +13,13 @@ export interface Reporter {
 }
 
 /** NDJSON where asked for; on a terminal live progress; else a plain line every ten seconds. */
-export function createReporter(
+export async function createReporter(
   io: Io,
   { json, selection, depth }: { json: boolean; selection: Selection; depth: Depth },
-): Reporter {
+): Promise<Reporter> {
   if (json) return new JsonReporter(io);
-  return io.terminal ? new LiveReporter(io, io.terminal, selection, depth) : new PlainReporter(io);
+  if (!io.terminal) return new PlainReporter(io);
+  // Loaded only where it is seen.
+  const { LiveReporter } = await import('./live-reporter.js');
+  return new LiveReporter(io, io.terminal, selection, depth);
 }

@@ -3,7 +3,6 @@ import { nameList, type Selection, scopeSelection } from '@_all_docs/worker';
 import { readFile } from 'node:fs/promises';
 import { text as readStream } from 'node:stream/consumers';
 import { CliError } from '../exit.js';
-import { lockfileNames } from './lockfile/index.js';
 import { parseNames } from './names-file.js';
 import { readPivots } from './pivot-file.js';
 
@@ -31,7 +30,11 @@ export async function chooseSelection(flags: SelectionFlags): Promise<Selection>
     throw new CliError('ERR_USAGE', 'choose packages in one way: --scope and --start/--end exclude each other');
   }
   if (flags.names !== undefined) return nameList(parseNames(await readText(flags.names), flags.names));
-  if (flags.lockfile !== undefined) return nameList(lockfileNames(await readText(flags.lockfile), flags.lockfile));
+  if (flags.lockfile !== undefined) {
+    // Loaded only here, with the YAML parser that it needs.
+    const { lockfileNames } = await import('./lockfile/index.js');
+    return nameList(lockfileNames(await readText(flags.lockfile), flags.lockfile));
+  }
   const pivots = flags.pivots === undefined ? undefined : await readPivots(flags.pivots);
   // Refused before anything is asked of the origin.
   if (pivots) Partition.fromPivots(pivots);

@@ -1,4 +1,4 @@
-import { compareBytes } from '@_all_docs/cache';
+import { compareBytes, createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
 import type { PartitionLease } from '@_all_docs/checkpoint';
 import type { KeyRange } from '@_all_docs/partition';
 import { codeOf, messageOf } from '../errors.js';
@@ -23,6 +23,11 @@ interface Task extends Wanted {
 }
 
 const OTHERS_POLL_MS = 500;
+/**
+ * Documents that may wait for their commit while others are on their way: the governor bounds the requests, and stores
+ * that commit in groups get groups worth the name.
+ */
+const COMMITS_UNDER_WAY = 32;
 
 /** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
 export async function fetchPhase(
@@ -44,16 +49,20 @@ class Fetcher {
   readonly #context: Context;
   readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
   #fatal: unknown;
+  /** False in a fresh store: nothing needs to be looked up before it is asked for. */
+  #holdsAny = true;
 
   constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
     this.#context = context;
     this.#namesOf = namesOf;
   }
 
-  /** As many runners as the concurrency allows pull from one cursor: nothing waits in memory but what they hold. */
+  /** Runners pull from one cursor: nothing waits in memory but what they hold. */
   async run(): Promise<void> {
+    this.#holdsAny = await holdsAny(this.#context);
     const cursor = this.#cursor();
-    await Promise.all(Array.from({ length: this.#context.concurrency }, () => this.#runner(cursor)));
+    const runners = this.#context.concurrency + COMMITS_UNDER_WAY;
+    await Promise.all(Array.from({ length: runners }, () => this.#runner(cursor)));
     if (this.#fatal !== undefined) throw this.#fatal;
     this.#context.signal.throwIfAborted();
   }
@@ -95,7 +104,7 @@ class Fetcher {
 
   async #fetch({ name, rev, portion }: Task): Promise<void> {
     const { packuments, run, meter, tally, outcomes, env, signal } = this.#context;
-    const known = await packuments.heldMetadata(name);
+    const known = this.#holdsAny ? await packuments.heldMetadata(name) : undefined;
     if (known && (known.storedAt >= run.startedAt || (rev !== undefined && known.rev === rev))) {
       tally.held += 1;
       meter.add(1);
@@ -138,6 +147,14 @@ class Fetcher {
     // Somebody took it over, as leases allow: both do the same work, and either may mark it.
     await fetching.renew({ ...portion.lease, owner: owner.id }, now, LEASE_MS).catch(() => undefined);
   }
+}
+
+/** Whether the store holds any document of this registry and form. */
+async function holdsAny({ env, packuments }: Context): Promise<boolean> {
+  const storage = await createStorageDriver(env);
+  const prefix = createPackumentPrefix(packuments.form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  for await (const _ of storage.list(prefix, { limit: 1 })) return true;
+  return false;
 }
 
 /** The names of a sorted list that lie in a range, found by halving. */
