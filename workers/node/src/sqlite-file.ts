@@ -13,11 +13,6 @@ export const FORMAT = 1;
  */
 export type Durability = 'process' | 'power';
 
-/** How long a group is gathered while writers come side by side; one that comes alone never waits. */
-const GATHER_MS = 4;
-/** A group of this size waits no longer. */
-const FULL_GROUP = 64;
-
 interface Pending {
   work: () => unknown;
   // biome-ignore lint/suspicious/noExplicitAny: each caller gets what its own work gave
@@ -32,8 +27,7 @@ export class SqliteFile {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #pending: Pending[] = [];
-  #flushing: { cancel: () => void } | undefined;
-  #lastGroup = 0;
+  #flushing: NodeJS.Immediate | undefined;
 
   /** `ERR_CACHE_NEWER` for a file that a newer version made, `ERR_CACHE_FOREIGN` for one that is not ours, `ERR_CACHE_UNWRITABLE` when it cannot be opened. */
   constructor(path: string, durability: Durability = 'process') {
@@ -50,8 +44,7 @@ export class SqliteFile {
   transact<T>(work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ work, resolve, reject });
-      this.#flushing ??= this.#schedule();
-      if (this.#pending.length === FULL_GROUP) this.#flush();
+      this.#flushing ??= setImmediate(() => this.#flush());
     });
   }
 
@@ -70,22 +63,11 @@ export class SqliteFile {
     this.database.close();
   }
 
-  /** A transaction costs more than a small body: where the last group was shared, this one is given time to be, too. */
-  #schedule(): { cancel: () => void } {
-    if (this.#lastGroup > 1) {
-      const timer = setTimeout(() => this.#flush(), GATHER_MS);
-      return { cancel: () => clearTimeout(timer) };
-    }
-    const immediate = setImmediate(() => this.#flush());
-    return { cancel: () => clearImmediate(immediate) };
-  }
-
   #flush(): void {
-    this.#flushing?.cancel();
+    if (this.#flushing) clearImmediate(this.#flushing);
     this.#flushing = undefined;
     const group = this.#pending;
     this.#pending = [];
-    this.#lastGroup = group.length;
     let given: unknown[];
     try {
       this.#begin.run();

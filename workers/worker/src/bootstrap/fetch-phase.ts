@@ -13,6 +13,8 @@ export interface Wanted {
 /** A partition under way: it is marked when all its names are settled. */
 interface Portion {
   lease: PartitionLease;
+  /** Nothing of it is held: no name needs to be looked up before it is asked for. */
+  fresh: boolean;
   open: number;
   names: number;
   failed: number;
@@ -23,11 +25,6 @@ interface Task extends Wanted {
 }
 
 const OTHERS_POLL_MS = 500;
-/**
- * Documents that may wait for their commit while others are on their way: the governor bounds the requests, and stores
- * that commit in groups get groups worth the name.
- */
-const COMMITS_UNDER_WAY = 32;
 
 /** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
 export async function fetchPhase(
@@ -49,20 +46,16 @@ class Fetcher {
   readonly #context: Context;
   readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
   #fatal: unknown;
-  /** False in a fresh store: nothing needs to be looked up before it is asked for. */
-  #holdsAny = true;
 
   constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
     this.#context = context;
     this.#namesOf = namesOf;
   }
 
-  /** Runners pull from one cursor: nothing waits in memory but what they hold. */
+  /** As many runners as the concurrency allows pull from one cursor: nothing waits in memory but what they hold. */
   async run(): Promise<void> {
-    this.#holdsAny = await holdsAny(this.#context);
     const cursor = this.#cursor();
-    const runners = this.#context.concurrency + COMMITS_UNDER_WAY;
-    await Promise.all(Array.from({ length: runners }, () => this.#runner(cursor)));
+    await Promise.all(Array.from({ length: this.#context.concurrency }, () => this.#runner(cursor)));
     if (this.#fatal !== undefined) throw this.#fatal;
     this.#context.signal.throwIfAborted();
   }
@@ -96,7 +89,8 @@ class Fetcher {
       }
       const wanted = await this.#namesOf(lease.record);
       // One more than the names, given back below: a portion must not be finished while it is still being handed out.
-      const portion: Portion = { lease, open: wanted.length + 1, names: wanted.length, failed: 0 };
+      const fresh = !(await holdsAny(this.#context, wanted));
+      const portion: Portion = { lease, fresh, open: wanted.length + 1, names: wanted.length, failed: 0 };
       for (const { name, rev } of wanted) yield { name, rev, portion };
       await this.#close(portion);
     }
@@ -104,7 +98,7 @@ class Fetcher {
 
   async #fetch({ name, rev, portion }: Task): Promise<void> {
     const { packuments, run, meter, tally, outcomes, env, signal } = this.#context;
-    const known = this.#holdsAny ? await packuments.heldMetadata(name) : undefined;
+    const known = portion.fresh ? undefined : await packuments.heldMetadata(name);
     if (known && (known.storedAt >= run.startedAt || (rev !== undefined && known.rev === rev))) {
       tally.held += 1;
       meter.add(1);
@@ -149,11 +143,17 @@ class Fetcher {
   }
 }
 
-/** Whether the store holds any document of this registry and form. */
-async function holdsAny({ env, packuments }: Context): Promise<boolean> {
-  const storage = await createStorageDriver(env);
+/** Whether the store holds the document of any of these names, which are in order. Keys of one registry sort as the names do. */
+async function holdsAny({ env, packuments }: Context, wanted: readonly Wanted[]): Promise<boolean> {
+  const first = wanted[0]?.name;
+  const last = wanted.at(-1)?.name;
+  if (first === undefined || last === undefined) return false;
+  if (await packuments.heldMetadata(first)) return true;
   const prefix = createPackumentPrefix(packuments.form === 'full' ? 'packument' : 'abbreviated', env.registry);
-  for await (const _ of storage.list(prefix, { limit: 1 })) return true;
+  const storage = await createStorageDriver(env);
+  for await (const key of storage.list(prefix, { after: packuments.keyOf(first), limit: 1 })) {
+    return key <= packuments.keyOf(last);
+  }
   return false;
 }
 
