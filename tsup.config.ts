@@ -8,8 +8,10 @@ const PACKAGES: Record<string, string[]> = {
   'packages/partition': [],
   'packages/packument': [],
   'packages/checkpoint': [],
+  'packages/content': [],
+  'packages/registry': [],
   'workers/worker': [],
-  'workers/node': ['bullmq-queue.ts', 'check-worker.ts'],
+  'workers/node': ['bullmq-queue.ts', 'check-worker.ts', 'derive-worker.ts', 'serve.ts', 'serve-worker.ts'],
   'workers/cli': ['main.ts'],
 };
 

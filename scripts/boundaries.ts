@@ -7,7 +7,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { members } from './members.ts';
 
 /** Each layer may import only from those before it; the first two are leaves. */
-const LAYERS = [['http', 'cache'], ['partition', 'packument'], ['checkpoint'], ['worker'], ['worker-node'], ['cli']];
+const LAYERS = [
+  ['http', 'cache'],
+  ['partition', 'packument', 'content'],
+  ['checkpoint', 'registry'],
+  ['worker'],
+  ['worker-node'],
+  ['cli'],
+];
 const HOST_GLOBALS =
   /(?<![.\w'"`$])(process|Buffer|__dirname|__filename|require|setImmediate|navigator|caches|EdgeRuntime)\s*[.([]/;
 const MODULE_STATE = /^(?:export )?(?:let|var) /m;

@@ -2,9 +2,11 @@
 // the script that it is given in that Node. Needs nothing but Node 20 with npm; does nothing when nothing changed.
 //
 //   node scripts/setup.mjs [SCRIPT [ARG…]]
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -42,20 +44,35 @@ if (!built || !upToDate('node_modules/.all_docs-built', sources())) {
 }
 
 const [script, ...args] = process.argv.slice(2);
-if (script) runNode(script, ...args);
+if (script) await runToEnd(script, ...args);
 
 /** Runs in the installed Node, with the installed commands first on the path, whatever Node this is. */
 function runNode(...args) {
-  run(existsSync(installedNode) ? resolve(installedNode) : process.execPath, args);
+  run(node(), args);
+}
+
+/** The same for a script that may run for long: it hears the signals that this process gets, and is waited for. */
+async function runToEnd(...args) {
+  const child = spawn(node(), args, { stdio: 'inherit', env: environment() });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const [code, signal] = await once(child, 'exit');
+  process.exitCode = code ?? 128 + constants.signals[signal];
+}
+
+function node() {
+  return existsSync(installedNode) ? resolve(installedNode) : process.execPath;
+}
+
+function environment() {
+  return { ...process.env, PATH: [resolve('node_modules', '.bin'), process.env.PATH].join(delimiter) };
 }
 
 function run(command, args) {
-  const path = [resolve('node_modules', '.bin'), process.env.PATH].join(delimiter);
   const shell = process.platform === 'win32' && command === 'npx';
   const { status, signal, error } = spawnSync(command, args, {
     stdio: 'inherit',
     shell,
-    env: { ...process.env, PATH: path },
+    env: environment(),
   });
   if (error) console.error(`cannot run ${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));

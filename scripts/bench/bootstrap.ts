@@ -4,23 +4,15 @@
  *
  *   node scripts/bench/bootstrap.ts [--packages 2000] [--rounds 5] [--concurrency 10] [--seed 1] [--only NAME,NAME]
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { measure, spread, startOrigin, type Usage } from './_measure.ts';
 
 /** What npm itself does, and what no client can beat by much. */
 const PEER = 'make-fetch-happen';
 const LIMIT = 'undici-discard';
-
-interface Usage {
-  cpuMicros: number;
-  maxRssKiB: number;
-}
 
 const { values } = parseArgs({
   options: {
@@ -33,15 +25,9 @@ const { values } = parseArgs({
 });
 const work = mkdtempSync(join(tmpdir(), 'all-docs-bench-'));
 const namesFile = join(work, 'names');
-const origin = spawn(
-  process.execPath,
-  ['test/fake-origin/main.ts', '--packages', values.packages, '--port', '0', '--seed', values.seed],
-  {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  },
-);
+const origin = await startOrigin('--packages', values.packages, '--seed', values.seed);
 try {
-  const url = await listening(origin);
+  const { url } = origin;
   const names = await (await fetch(`${url}/-/fake/names`)).text();
   // Old names that the peers' own rules refuse are left out for all alike.
   const valid = /^(@[a-z0-9][a-z0-9._-]*\/)?[a-z0-9][a-z0-9._-]*$/;
@@ -97,17 +83,8 @@ try {
   }
   report(rounds, asked.length);
 } finally {
-  origin.kill('SIGTERM');
+  origin.stop();
   rmSync(work, { recursive: true, force: true });
-}
-
-async function measure(args: string[]): Promise<Usage> {
-  const usage = join(work, 'usage.json');
-  const env = { ...process.env, BENCH_USAGE: usage, NODE_OPTIONS: `--import=${new URL('usage.mjs', import.meta.url)}` };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const [said, [code]] = await Promise.all([text(child.stderr as NodeJS.ReadableStream), once(child, 'exit')]);
-  if (code !== 0) throw new Error(`${args[0]} ended with ${code}:\n${said}`);
-  return JSON.parse(readFileSync(usage, 'utf8'));
 }
 
 function report(rounds: Record<string, Usage>[], count: number): void {
@@ -127,16 +104,4 @@ function report(rounds: Record<string, Usage>[], count: number): void {
     );
     console.log(`  ${name.padEnd(24)} ${cpu} | ${memory} | ${toPeer} | ${toLimit}`);
   }
-}
-
-function spread(numbers: number[], digits = 0): string {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const at = (i: number) => (sorted[i] ?? 0).toFixed(digits);
-  return `${at(Math.floor(sorted.length / 2))} [${at(0)}-${at(sorted.length - 1)}]`;
-}
-
-async function listening(child: ChildProcess): Promise<string> {
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream }))
-    return JSON.parse(line).url;
-  throw new Error('the fake origin did not start');
 }

@@ -21,12 +21,12 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** The code of the error that `work` ends with; `undefined` when it ends well. */
+/** The code of the error that `work` ends with, or words for one without a code; `undefined` when it ends well. */
 export async function codeOf(work: () => unknown): Promise<string | undefined> {
   try {
     await work();
   } catch (error) {
-    return String((error as { code?: unknown }).code);
+    return (error as { code?: string }).code ?? `no code: ${error}`;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Outline } from './document.ts';
 import { mix } from './hash.ts';
 import { publishedAt, versionAt } from './plan.ts';
+import { attestationsText } from './tarball-attestations.ts';
 
 const KEY_ID = 'SHA256:fAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAk';
 const NPM_USER = '{"name":"npm","email":"npm@registry.example"}';
@@ -111,9 +112,11 @@ function idText(name: string, version: string): string {
 
 function distText(outline: Outline, version: string, hash: number): string {
   const { doc, base } = outline;
-  const { distText: digests } = outline.tarball(doc.name, version);
-  const signature = `[{"keyid":"${KEY_ID}","sig":"${outline.prose.base64(hash, 95)}="}]`;
-  return `"dist":{"tarball":"${base}${tarballPath(doc.name, version)}",${digests},"signatures":${signature}}`;
+  const { distText: digests, integrity } = outline.tarball(doc.name, version);
+  const keyId = outline.signer?.entry.keyid ?? KEY_ID;
+  const sig = outline.signer?.sign(`${doc.name}@${version}:${integrity}`) ?? `${outline.prose.base64(hash, 95)}=`;
+  const attested = outline.attested ? `,${attestationsText(base, doc.name, version)}` : '';
+  return `"dist":{"tarball":"${base}${tarballPath(doc.name, version)}",${digests},"signatures":[{"keyid":"${keyId}","sig":"${sig}"}]${attested}}`;
 }
 
 /**

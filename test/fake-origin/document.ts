@@ -7,6 +7,8 @@ import { hugeText } from './huge-text.ts';
 import type { Plan } from './plan.ts';
 import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
 import { Prose } from './prose.ts';
+import { attestations } from './tarball-attestations.ts';
+import { SigningKey } from './tarball-signatures.ts';
 import type { Tarball, TarballSource } from './tarballs.ts';
 import { namedTarballs, pooledTarballs } from './tarballs.ts';
 import type { Doc, FakeOriginOptions, Form } from './types.ts';
@@ -25,6 +27,10 @@ export interface Outline {
   form: Form;
   prose: Prose;
   tarball: TarballSource;
+  /** Signs what it is given, where signatures are real. */
+  signer: SigningKey | undefined;
+  /** Whether versions have attestations. */
+  attested: boolean;
   era(index: number): Era;
 }
 
@@ -36,6 +42,10 @@ export class Documents {
   #prose: Prose;
   #sources: EraSources;
   #tarballs: TarballSource;
+  #real: boolean;
+  #attested: boolean;
+  /** The key that real signatures are made with. */
+  readonly signingKey: SigningKey;
 
   constructor(world: World, options: FakeOriginOptions) {
     this.#world = world;
@@ -45,7 +55,10 @@ export class Documents {
     const popularity = new Affine(world.table.size, mix(options.seed ^ 0x9090));
     this.#sources = { table: world.table, popularity, prose: this.#prose };
     const source = options.tarballs === 'named' ? namedTarballs : pooledTarballs;
-    this.#tarballs = source(options.seed, this.#prose);
+    this.#tarballs = source(options.seed, this.#prose, options.tarballBytes);
+    this.signingKey = new SigningKey(options.seed);
+    this.#real = options.signatures === 'real';
+    this.#attested = options.attestations ?? false;
   }
 
   /** Known without rendering: a 304 costs a hash. Quotes included. */
@@ -85,6 +98,12 @@ export class Documents {
     return there ? this.#tarballs(doc.name, version) : undefined;
   }
 
+  /** What `/-/npm/v1/attestations/…` says of a version; undefined where there is none. */
+  attestations(doc: Doc, version: string): unknown {
+    const tarball = this.#attested ? this.tarball(doc, version) : undefined;
+    return tarball && attestations(doc.name, version, tarball.integrity, this.#prose);
+  }
+
   latest(doc: Doc): string | undefined {
     if (doc.removed === 'placeholder') return PLACEHOLDER_VERSION;
     const plan = this.plan(doc);
@@ -104,6 +123,8 @@ export class Documents {
       modified: modifiedAt(plan, doc),
       prose: this.#prose,
       tarball: this.#tarballs,
+      signer: this.#real ? this.signingKey : undefined,
+      attested: this.#attested,
       era: (index) => {
         const wanted = Math.floor(index / ERA_LENGTH);
         if (era === undefined || wanted !== current) era = makeEra(this.#sources, doc.id, plan.hash, wanted);

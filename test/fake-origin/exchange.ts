@@ -38,9 +38,9 @@ export class Exchange {
     return this.origin.answer(this.#ask());
   }
 
-  /** The same to a client that has nothing yet: never a 304. */
-  whole(): Promise<Answer> {
-    return this.origin.answer(this.#ask({ 'if-none-match': undefined, 'if-modified-since': undefined }));
+  /** The same to a client that has nothing yet: never a 304. Perhaps as if another host had been asked. */
+  whole(base = this.base): Promise<Answer> {
+    return this.origin.answer({ ...this.#ask({ 'if-none-match': undefined, 'if-modified-since': undefined }), base });
   }
 
   /** The same, not compressed (a tarball stays the gzip file that it is), perhaps for another name. See `pack`. */

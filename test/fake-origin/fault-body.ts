@@ -61,6 +61,12 @@ export async function wrongName(exchange: Exchange): Promise<Answer | undefined>
   return body && exchange.pack(body.answer, body.bytes);
 }
 
+/** A document whose tarball URLs lead elsewhere. Only their host is wrong; the ETag is that document's own. */
+export async function tarballHost(exchange: Exchange, { rule: { to = '' } }: Hit): Promise<Answer | undefined> {
+  const answer = await exchange.whole(to.replace(/\/+$/, ''));
+  return answer.status === 200 ? answer : undefined;
+}
+
 /** Keys that reach for Object.prototype, at the top and in the first manifest. */
 export async function hostileKeys(exchange: Exchange): Promise<Answer | undefined> {
   return bent(exchange, 'hostile-keys', (bytes) => {

@@ -88,6 +88,13 @@ describe('huge', () => {
     expect(fake.stats().bytes).toBe(packed);
   });
 
+  it('is plain, whatever the client admits, where the rule says so', async () => {
+    await start({ fault: 'huge', bytes: 1_000_000, plain: true });
+    const { headers, raw } = await get('/jquery', GZIP);
+    expect([headers['content-encoding'], headers['content-length']]).toEqual([undefined, '1000000']);
+    expect(JSON.parse(raw.toString())).toMatchObject({ name: 'jquery' });
+  });
+
   it.each([
     ['jquery', {}],
     ['naïve-日本', {}],

@@ -32,7 +32,10 @@ export async function gzipBomb({ bytes = BOMB_BYTES }: FaultRule): Promise<Answe
 }
 
 /** The asked document with versions enough for `bytes`, rendered while it is sent. Compressed, its length is not told. */
-export async function huge(exchange: Exchange, { rule: { bytes = HUGE_BYTES } }: Hit): Promise<Answer | undefined> {
+export async function huge(
+  exchange: Exchange,
+  { rule: { bytes = HUGE_BYTES, plain = false } }: Hit,
+): Promise<Answer | undefined> {
   const {
     origin: { world, documents },
     route,
@@ -45,7 +48,7 @@ export async function huge(exchange: Exchange, { rule: { bytes = HUGE_BYTES } }:
   const form: Form = honest.headers['content-type'] === 'application/json' ? 'full' : 'abbreviated';
   const text = () => Readable.from(blocks(documents.huge(doc, form, base, bytes)), { objectMode: false });
   const { 'content-length': _, ...headers } = withEtag(honest, bentEtag(honest, `huge ${bytes}`)).headers;
-  if (!admitsGzip(req.headers['accept-encoding'])) {
+  if (plain || !admitsGzip(req.headers['accept-encoding'])) {
     return { status: 200, headers: { ...headers, 'content-length': String(bytes) }, body: null, stream: text };
   }
   return {

@@ -29,6 +29,7 @@ export const FAULTS = [
   'bad-utf8',
   'redirect-loop',
   'redirect-host',
+  'tarball-host',
   'not-found',
   'huge',
   'page-cut',
@@ -68,7 +69,9 @@ export interface FaultRule {
   by?: number;
   /** For gzip-bomb and huge: the size when inflated, in bytes; 400 MB and 100 MB. */
   bytes?: number;
-  /** For redirect-host: an absolute http(s) URL; the path and query are put behind it. Needed. */
+  /** For huge: sent plain, whatever the client admits. */
+  plain?: boolean;
+  /** For redirect-host and tarball-host: an absolute http(s) URL; the path and query are put behind it. Needed. */
   to?: string;
   /** For page-cut: rows that are left of those due; half. */
   rows?: number;
@@ -81,6 +84,7 @@ export const ONLY_KIND: Partial<Record<FaultKind, RequestKind>> = {
   'hostile-keys': 'packument',
   'bad-utf8': 'packument',
   huge: 'packument',
+  'tarball-host': 'packument',
   'page-cut': 'allDocs',
   'rows-outside': 'allDocs',
   'rows-duplicate': 'allDocs',

@@ -4,7 +4,7 @@ import { startFakeOrigin } from './server.ts';
 import type { FakeOriginOptions } from './types.ts';
 
 const USAGE = `usage: node main.ts --packages N [--port 0] [--seed 1] [--latency MS] [--sizes small|long-tail]
-  [--tarballs pool|named] [--page-limit N] [--faults JSON]`;
+  [--tarballs pool|named] [--tarball-bytes N] [--signatures noise|real] [--attestations] [--page-limit N] [--faults JSON]`;
 
 const OPTIONS = {
   packages: { type: 'string' },
@@ -13,6 +13,9 @@ const OPTIONS = {
   latency: { type: 'string', default: '0' },
   sizes: { type: 'string', default: 'long-tail' },
   tarballs: { type: 'string', default: 'pool' },
+  'tarball-bytes': { type: 'string', default: '0' },
+  signatures: { type: 'string', default: 'noise' },
+  attestations: { type: 'boolean', default: false },
   'page-limit': { type: 'string', default: '10000' },
   faults: { type: 'string', default: '[]' },
 } as const;
@@ -33,6 +36,9 @@ function readOptions(): FakeOriginOptions {
       latencyMs: wholeNumber('latency', values.latency),
       sizes: oneOf('sizes', values.sizes, ['small', 'long-tail']),
       tarballs: oneOf('tarballs', values.tarballs, ['pool', 'named']),
+      tarballBytes: wholeNumber('tarball-bytes', values['tarball-bytes']),
+      signatures: oneOf('signatures', values.signatures, ['noise', 'real']),
+      attestations: values.attestations,
       pageLimit: wholeNumber('page-limit', values['page-limit']),
       faults: checkRules(JSON.parse(values.faults)),
     };

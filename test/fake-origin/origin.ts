@@ -44,6 +44,8 @@ export class Origin {
     if (route.kind === 'changes') return changesAnswer(this.world, route.query, this.pageLimit);
     if (route.other === 'ping') return jsonAnswer(200, {});
     if (route.other === 'malformed') return badRequest('malformed path');
+    if (route.other === 'keys') return jsonAnswer(200, { keys: [this.documents.signingKey.entry] });
+    if (route.other === 'attestations') return this.#registry.attestations(route);
     if (route.other === 'dist-tags') return this.#registry.distTags(route, base);
     if (route.other === 'manifest') return this.#registry.manifest(route, base);
     return notFound();

@@ -87,6 +87,12 @@ export class Registry {
     };
   }
 
+  attestations(route: Route): Answer {
+    const doc = this.#find(route);
+    const found = doc && this.#documents.attestations(doc, route.rest as string);
+    return found ? jsonAnswer(200, found) : notFound();
+  }
+
   #find(route: Route): Doc | undefined {
     const doc = this.#world.find(route.name as string);
     return doc?.removed === 'deleted' || doc?.removed === '404' ? undefined : doc;

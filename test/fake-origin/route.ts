@@ -8,10 +8,10 @@ export interface Route {
   query: URLSearchParams;
   /** For `packument`, `tarball`, and the `other`s that concern a package. */
   name?: string;
-  /** The tarball's file name, or the version or tag of a manifest. */
+  /** The tarball's file name, the version or tag of a manifest, or the version that is attested. */
   rest?: string;
   /** Which of the `other` resources: nothing is a 404. */
-  other?: 'ping' | 'dist-tags' | 'manifest' | 'malformed';
+  other?: 'ping' | 'keys' | 'attestations' | 'dist-tags' | 'manifest' | 'malformed';
 }
 
 /**
@@ -33,6 +33,10 @@ function recognise(raw: string, path: string): Pick<Route, 'kind' | 'name' | 're
   if (/^(\/registry)?\/_changes$/.test(path)) return { kind: 'changes' };
   if (path.startsWith('/-/fake/')) return { kind: 'control' };
   if (path === '/-/ping') return { kind: 'other', other: 'ping' };
+  if (path === '/-/npm/v1/keys') return { kind: 'other', other: 'keys' };
+  const attested = /^\/-\/npm\/v1\/attestations\/(.+)@([^@/]+)$/.exec(path);
+  if (attested)
+    return { kind: 'other', other: 'attestations', name: attested[1] as string, rest: attested[2] as string };
   const tags = /^\/-\/package\/(.+)\/dist-tags$/.exec(path);
   if (tags) return { kind: 'other', other: 'dist-tags', name: tags[1] as string };
   // `/-/-/` can only be a tarball of the package `-`; everything else below `/-/` is the API.

@@ -26,7 +26,8 @@ function checkNeeded({ fault, perSecond, by, to, at }: FaultRule): void {
   if (fault === 'rate-limit') need((perSecond ?? 0) > 0, 'rate-limit needs perSecond');
   if (fault === 'wrong-length')
     need(Number.isSafeInteger(by) && by !== 0, 'wrong-length needs by, a whole number but 0');
-  if (fault === 'redirect-host') need(isAbsolute(to), 'redirect-host needs to, an absolute http(s) URL');
+  if (fault === 'redirect-host' || fault === 'tarball-host')
+    need(isAbsolute(to), `${fault} needs to, an absolute http(s) URL`);
   need(at === undefined || STALLS.includes(at), `at must be one of ${STALLS.join()}`);
 }
 

@@ -33,6 +33,12 @@ export interface FakeOriginOptions {
    * has the right name and version (for clients that check); rendering large documents is then slow.
    */
   tarballs?: 'pool' | 'named';
+  /** About how many bytes each tarball has, where more than it has anyway. */
+  tarballBytes?: number;
+  /** `real`: signed with the key that `/-/npm/v1/keys` lists, which makes large documents slow; `noise`, the default: shaped like it. */
+  signatures?: 'noise' | 'real';
+  /** Versions have attestations (whose signatures are noise); no. */
+  attestations?: boolean;
   /** Gzip bodies kept in memory; 256 MB. */
   cacheBytes?: number;
 }

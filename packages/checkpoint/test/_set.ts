@@ -68,12 +68,3 @@ export function tile(ranges: readonly KeyRange[]): boolean {
     ranges.at(-1)?.endKey === null
   );
 }
-
-export async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-  } catch (error) {
-    return (error as { code?: string }).code ?? `no code: ${error}`;
-  }
-  return undefined;
-}

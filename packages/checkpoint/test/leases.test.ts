@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkpointOn, codeOf, states, three, WatchedStore } from './_set.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { checkpointOn, states, three, WatchedStore } from './_set.ts';
 
 const TTL = 60_000;
 

@@ -2,7 +2,8 @@ import { Cache, MemoryStorageDriver } from '@_all_docs/cache';
 import { PartitionCheckpoint } from '@_all_docs/checkpoint';
 import { Partition } from '@_all_docs/partition';
 import { describe, expect, it } from 'vitest';
-import { checkpointOn, codeOf, DriverBeside, many, records, states, three, WatchedStore } from './_set.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { checkpointOn, DriverBeside, many, records, states, three, WatchedStore } from './_set.ts';
 
 describe('the snippet', () => {
   it('runs as written', async () => {

@@ -1,7 +1,8 @@
 import { compareBytes } from '@_all_docs/cache';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkpointOn, codeOf, records, three, tile, WatchedStore } from './_set.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { checkpointOn, records, three, tile, WatchedStore } from './_set.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 

@@ -4,33 +4,66 @@ import type { Encoding } from './transport.js';
 /** No document of the registry is larger: the registry's own cap is 100 MB raw. */
 export const MAX_DECODED_BYTES = 256 * 1024 * 1024;
 
+/** Bodies above this are handled in pieces: neither a transport nor a check holds one whole and unpacked. */
+export const LARGE_BODY_BYTES = 8 * 1024 * 1024;
+
 /**
  * What a host knows about compression. Node hands in zlib; everywhere else {@link webCodec} does.
- * Both functions may answer at once or later, so callers `await` them.
+ * `gzip` and `decode` may answer at once or later, so callers `await` them.
  */
 export interface Codec {
   /** `fast` asks for speed where the host can choose: for bodies that are many, alike and ours alone. */
   gzip(bytes: Uint8Array, effort?: 'fast'): Uint8Array | Promise<Uint8Array>;
   /** Identity bytes. Rejects with `ERR_ENCODING` for damaged or unknown coding, `ERR_TOO_LARGE` past `maxBytes`. */
   decode(bytes: Uint8Array, encoding: Encoding, maxBytes?: number): Uint8Array | Promise<Uint8Array>;
+  /** The same in pieces, for bodies too large to be held unpacked. An error comes after the pieces before the trouble. */
+  decodeStream(bytes: Uint8Array, encoding: Encoding, maxBytes?: number): AsyncIterable<Uint8Array>;
 }
 
 /** The codec of the web platform: `CompressionStream` and `DecompressionStream`; gzip, deflate and identity only. */
 export const webCodec: Codec = {
-  gzip: (bytes) => collect(pipe(bytes, new CompressionStream('gzip')), Number.POSITIVE_INFINITY),
-  async decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
-    if (encoding === 'identity') return bytes;
+  gzip: (bytes) => collect(pipe(bytes, new CompressionStream('gzip'))),
+  decode: async (bytes, encoding, maxBytes) =>
+    encoding === 'identity' ? bytes : collect(webCodec.decodeStream(bytes, encoding, maxBytes)),
+  async *decodeStream(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
+    if (encoding === 'identity') {
+      yield bytes;
+      return;
+    }
     if (encoding !== 'gzip' && encoding !== 'deflate') {
       throw new HttpError('ERR_ENCODING', `cannot decode ${encoding} on this runtime`);
     }
-    try {
-      return await collect(pipe(bytes, new DecompressionStream(encoding)), maxBytes);
-    } catch (cause) {
-      if (cause instanceof HttpError) throw cause;
-      throw new HttpError('ERR_ENCODING', `the ${encoding} bytes are damaged`, { cause });
-    }
+    yield* unpacked(pipe(bytes, new DecompressionStream(encoding)), encoding, maxBytes);
   },
 };
+
+/** The pieces that a host's unpacking gives, held to the limit; its trouble is `ERR_ENCODING`. */
+export async function* unpacked(
+  pieces: AsyncIterable<Uint8Array>,
+  encoding: Encoding,
+  maxBytes: number,
+): AsyncIterable<Uint8Array> {
+  let length = 0;
+  try {
+    for await (const piece of pieces) {
+      length += piece.length;
+      if (length > maxBytes) throw tooLarge(maxBytes);
+      yield piece;
+    }
+  } catch (cause) {
+    throw cause instanceof HttpError ? cause : damaged(encoding, cause);
+  }
+}
+
+/** The error for bytes that are not what their coding says. */
+export function damaged(encoding: Encoding, cause: unknown): HttpError {
+  return new HttpError('ERR_ENCODING', `the ${encoding} bytes are damaged`, { cause });
+}
+
+/** The error for a body that unpacks to more than is allowed. */
+export function tooLarge(maxBytes: number): HttpError {
+  return new HttpError('ERR_TOO_LARGE', `the body unpacks to more than ${maxBytes} bytes`);
+}
 
 /** `Content-Encoding` as an {@link Encoding}; a chain of codings or an unknown one is `ERR_ENCODING`. */
 export function parseEncoding(header: string | undefined): Encoding {
@@ -45,14 +78,11 @@ function pipe(bytes: Uint8Array, through: CompressionStream | DecompressionStrea
   return new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(through);
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of stream) {
+  for await (const chunk of pieces) {
     length += chunk.length;
-    if (length > maxBytes) {
-      throw new HttpError('ERR_TOO_LARGE', `the body unpacks to more than ${maxBytes} bytes`);
-    }
     chunks.push(chunk);
   }
   return concat(chunks, length);

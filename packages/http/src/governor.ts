@@ -1,8 +1,9 @@
-import { classify } from './classify.js';
+import { classify, type Verdict } from './classify.js';
 import { HttpError } from './errors.js';
 import { Lane, type LaneState } from './lane.js';
 import { parseRetryAfter } from './retry-after.js';
-import { type Clock, originOf, type Transport } from './transport.js';
+import { classifyHead, type StreamingTransport, watched } from './streaming.js';
+import { type Clock, originOf, type Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 /** Requests that may still be made. `take` counts one; it throws (or rejects with) `ERR_BUDGET_EXHAUSTED` when none is left. */
 export interface Budget {
@@ -42,27 +43,21 @@ export class Governor {
 
   /** The same transport at the governor's pace. Wrap it once, below retry, so that every try counts. */
   wrap(transport: Transport): Transport {
-    const { clock, budget = unlimitedBudget } = this.#options;
-    return async (request) => {
-      const lane = this.#lane(request.url);
-      const turn = lane.enter(request.signal);
-      if (turn) await turn;
-      const startedAt = clock.now();
-      try {
-        const paid = budget.take();
-        if (paid) await paid;
-        const response = await transport(request);
-        lane.leave(startedAt, classify(response), {
-          url: request.url,
-          bytes: response.body.length,
-          retryAfterMs: parseRetryAfter(response.headers['retry-after'], clock.now()),
-        });
+    return (request) =>
+      this.#pass(transport, request, (response, leave) => {
+        leave(classify(response), response.body.length);
         return response;
-      } catch (error) {
-        lane.leave(startedAt, isTrouble(error) ? 'trouble' : undefined, { url: request.url });
-        throw error;
-      }
-    };
+      });
+  }
+
+  /** The same for bodies that stream: a request keeps its place until its body has ended or was left. */
+  wrapStreaming(transport: StreamingTransport): StreamingTransport {
+    return (request) =>
+      this.#pass(transport, request, (response, leave) => {
+        const ended = (bytes: number, error?: unknown) =>
+          leave(error === undefined ? classifyHead(response) : verdictOf(error), bytes);
+        return { ...response, body: watched(response.body, ended) };
+      });
   }
 
   /** Sums over all origins; `limit` and `rate` are those of the slowest, `pausedUntil` of the longest pause. */
@@ -90,6 +85,31 @@ export class Governor {
     return sum;
   }
 
+  /** One request through its lane; `receive` gets the answer and must see to it that `leave` is called once. */
+  async #pass<Response extends Pick<TransportResponse, 'headers'>>(
+    transport: (request: TransportRequest) => Promise<Response>,
+    request: TransportRequest,
+    receive: (response: Response, leave: (verdict: Verdict | undefined, bytes: number) => void) => Response,
+  ): Promise<Response> {
+    const { clock, budget = unlimitedBudget } = this.#options;
+    const { url } = request;
+    const lane = this.#lane(url);
+    const turn = lane.enter(request.signal);
+    if (turn) await turn;
+    const startedAt = clock.now();
+    let response: Response;
+    try {
+      const paid = budget.take();
+      if (paid) await paid;
+      response = await transport(request);
+    } catch (error) {
+      lane.leave(startedAt, verdictOf(error), { url });
+      throw error;
+    }
+    const retryAfterMs = parseRetryAfter(response.headers['retry-after'], clock.now());
+    return receive(response, (verdict, bytes) => lane.leave(startedAt, verdict, { url, bytes, retryAfterMs }));
+  }
+
   #lane(url: string): Lane {
     const origin = originOf(url);
     let lane = this.#lanes.get(origin);
@@ -102,6 +122,8 @@ export class Governor {
   }
 }
 
-function isTrouble(error: unknown): boolean {
-  return error instanceof HttpError && (error.code === 'ERR_FETCH_FAILED' || error.code === 'ERR_TIMEOUT');
+/** What an error says about the origin: nothing, where we stopped by ourselves. */
+function verdictOf(error: unknown): Verdict | undefined {
+  const isTrouble = error instanceof HttpError && (error.code === 'ERR_FETCH_FAILED' || error.code === 'ERR_TIMEOUT');
+  return isTrouble ? 'trouble' : undefined;
 }

@@ -1,5 +1,5 @@
 import { HttpError } from './errors.js';
-import { originOf, type Transport, type TransportRequest } from './transport.js';
+import { originOf, type Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const SECRETS = new Set(['authorization', 'cookie', 'proxy-authorization', 'npm-otp']);
@@ -13,12 +13,26 @@ export function withRedirects(transport: Transport, limit = 5): Transport {
     let next = request;
     for (let hops = 0; hops <= limit; hops++) {
       const response = await transport(next);
-      const location = response.headers['location'];
-      if (!REDIRECTS.has(response.status) || location === undefined || next.method === 'POST') return response;
-      next = follow(next, location);
+      const following = redirected(next, response);
+      if (!following) return response;
+      next = following;
     }
-    throw new HttpError('ERR_TOO_MANY_REDIRECTS', `${request.url}: more than ${limit} redirects`);
+    throw tooManyRedirects(request, limit);
   };
+}
+
+/** The request that an answer redirects to; `undefined` for any other answer. `ERR_BAD_URL` for one that is not followed. */
+export function redirected(
+  request: TransportRequest,
+  { status, headers }: Pick<TransportResponse, 'status' | 'headers'>,
+): TransportRequest | undefined {
+  const location = headers['location'];
+  if (!REDIRECTS.has(status) || location === undefined || request.method === 'POST') return undefined;
+  return follow(request, location);
+}
+
+export function tooManyRedirects({ url }: TransportRequest, limit: number): HttpError {
+  return new HttpError('ERR_TOO_MANY_REDIRECTS', `${url}: more than ${limit} redirects`);
 }
 
 function follow(request: TransportRequest, location: string): TransportRequest {

@@ -1,4 +1,4 @@
-import { classify } from './classify.js';
+import { classify, type Verdict } from './classify.js';
 import { aborted, HttpError } from './errors.js';
 import type { Clock, Transport, TransportRequest, TransportResponse } from './transport.js';
 
@@ -21,14 +21,33 @@ export interface RetryOptions {
  * The pause that a 429 asks for is kept by the governor below, for all requests together.
  */
 export function withRetry(transport: Transport, options: RetryOptions): Transport {
+  return retrying(transport, options, { classify });
+}
+
+type Answer = Pick<TransportResponse, 'status' | 'headers'>;
+
+/** What retrying must know of a kind of answers. */
+interface Answers<Response extends Answer> {
+  classify(response: Response): Verdict;
+  /** Lets go of an answer that is not passed on. */
+  discard?(response: Response): Promise<void>;
+}
+
+/** {@link withRetry} for answers of any kind. */
+export function retrying<Response extends Answer>(
+  transport: (request: TransportRequest) => Promise<Response>,
+  options: RetryOptions,
+  answers: Answers<Response>,
+): (request: TransportRequest) => Promise<Response> {
   const { clock, random, attempts = 6, baseMs = 250, patienceMs = 15 * 60_000 } = options;
   return async (request) => {
     let throttledSince: number | undefined;
     for (let failures = 0, throttles = 0; ; ) {
       const outcome = await attempt(transport, request);
       if (!(outcome instanceof Error)) {
-        const verdict = classify(outcome);
+        const verdict = answers.classify(outcome);
         if (verdict === 'ok') return outcome;
+        await answers.discard?.(outcome);
         if (verdict === 'throttled') {
           throttles += 1;
           throttledSince ??= clock.now();
@@ -46,7 +65,10 @@ export function withRetry(transport: Transport, options: RetryOptions): Transpor
   };
 }
 
-async function attempt(transport: Transport, request: TransportRequest): Promise<TransportResponse | Error> {
+async function attempt<Response>(
+  transport: (request: TransportRequest) => Promise<Response>,
+  request: TransportRequest,
+): Promise<Response | Error> {
   try {
     return await transport(request);
   } catch (error) {
@@ -67,7 +89,7 @@ async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined):
   await clock.sleep(ms, signal);
 }
 
-function rateLimited(request: TransportRequest, response: TransportResponse): HttpError {
+function rateLimited(request: TransportRequest, response: Answer): HttpError {
   const wait = response.headers['retry-after'];
   return new HttpError(
     'ERR_RATE_LIMITED',
@@ -76,7 +98,7 @@ function rateLimited(request: TransportRequest, response: TransportResponse): Ht
   );
 }
 
-function failed(request: TransportRequest, outcome: TransportResponse | Error, attempts: number): HttpError {
+function failed(request: TransportRequest, outcome: Answer | Error, attempts: number): HttpError {
   if (outcome instanceof Error) {
     const code = outcome instanceof HttpError ? outcome.code : 'ERR_FETCH_FAILED';
     const message = `${outcome.message} (${attempts} tries); check the address and the network`;

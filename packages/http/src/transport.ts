@@ -14,7 +14,10 @@ export interface TransportResponse {
   status: number;
   /** Names in lower case; a repeated field is joined with `, `. */
   headers: Record<string, string>;
-  /** The whole body, as coded by `encoding`. A body that was cut on the way is an error, never a short array. */
+  /**
+   * The whole body, as coded by `encoding`. A body that was cut on the way is an error, never a short array. A transport
+   * may pack what it received plain, so that a large body is never held unpacked.
+   */
   body: Uint8Array;
   encoding: Encoding;
 }

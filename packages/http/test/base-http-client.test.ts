@@ -1,4 +1,4 @@
-import { BaseHTTPClient, RegistryResponse } from '@_all_docs/http';
+import { BaseHTTPClient, RegistryResponse, webCodec } from '@_all_docs/http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { answer, codeOf, script } from './_answers.ts';
@@ -72,7 +72,7 @@ describe('BaseHTTPClient', () => {
   });
 
   it('uses the codec it was given', async () => {
-    const codec = { gzip: (body: Uint8Array) => body, decode: () => bytes('"mine"') };
+    const codec = { ...webCodec, decode: () => bytes('"mine"') };
     const response = await new BaseHTTPClient({
       origin: 'https://origin.example',
       transport: script(answer()),

@@ -1,13 +1,14 @@
 import { Governor, type GovernorOptions, HttpError, type TransportResponse } from '@_all_docs/http';
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/contract/_bytes.ts';
 import { answer, Load, throttle } from './_answers.ts';
-import { seeded, settle, VirtualClock } from './_virtual-clock.ts';
+import { settle, VirtualClock } from './_virtual-clock.ts';
 
 function setUp(next: () => TransportResponse, options: Partial<GovernorOptions> = {}) {
   const clock = new VirtualClock();
   const governor = new Governor({
     clock,
-    random: seeded(7),
+    random: randomFrom(7),
     rate: Number.POSITIVE_INFINITY,
     concurrency: 4,
     ...options,
@@ -143,7 +144,7 @@ describe('circuit breaker', () => {
     let down = true;
     const controller = new AbortController();
     const clock = new VirtualClock();
-    const governor = new Governor({ clock, random: seeded(7), rate: 1_000, concurrency: 1 });
+    const governor = new Governor({ clock, random: randomFrom(7), rate: 1_000, concurrency: 1 });
     const transport = governor.wrap(async ({ signal }) => {
       await clock.sleep(100, signal);
       return down ? answer(500) : answer();

@@ -1,14 +1,15 @@
 import { Governor, type GovernorOptions, HttpError } from '@_all_docs/http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/contract/_bytes.ts';
 import { answer, codeOf, Load, throttle } from './_answers.ts';
-import { seeded, settle, VirtualClock } from './_virtual-clock.ts';
+import { settle, VirtualClock } from './_virtual-clock.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 
 function setUp(options: Partial<GovernorOptions> = {}, latencyMs: () => number = () => 50) {
   const clock = new VirtualClock();
-  const governor = new Governor({ clock, random: seeded(7), ...options });
+  const governor = new Governor({ clock, random: randomFrom(7), ...options });
   const load = new Load(
     (transport) => governor.wrap(transport),
     async () => {
@@ -33,7 +34,7 @@ describe('pace', () => {
         fc.nat(1_500),
         fc.integer(),
         async (waves, concurrency, rate, latency, seed) => {
-          const random = seeded(seed);
+          const random = randomFrom(seed);
           const { clock, governor, load } = setUp({ concurrency, rate }, () => Math.floor(random() * latency));
           for (const { after, count } of waves) {
             await clock.advance(after);
@@ -100,7 +101,7 @@ describe('pace', () => {
 
   it("is one per origin, and one origin's trouble is not another's", async () => {
     const clock = new VirtualClock();
-    const governor = new Governor({ clock, random: seeded(7), concurrency: 2, rate: 1_000 });
+    const governor = new Governor({ clock, random: randomFrom(7), concurrency: 2, rate: 1_000 });
     const transport = governor.wrap(async ({ url }) => (url.includes('slow') ? throttle('60') : answer()));
     await transport({ url: 'https://slow.example/a' });
     const rest = Promise.all(Array.from({ length: 10 }, () => transport({ url: 'https://fast.example/a' })));
@@ -140,7 +141,7 @@ describe('budget', () => {
         events.push('paid');
       },
     };
-    const governor = new Governor({ clock, random: seeded(1), budget });
+    const governor = new Governor({ clock, random: randomFrom(1), budget });
     const sent = governor.wrap(async () => {
       events.push('sent');
       return answer();
@@ -154,7 +155,7 @@ describe('budget', () => {
 describe('errors of the transport', () => {
   it('free the slot and reach the caller', async () => {
     const clock = new VirtualClock();
-    const governor = new Governor({ clock, random: seeded(1), concurrency: 1 });
+    const governor = new Governor({ clock, random: randomFrom(1), concurrency: 1 });
     const mistake = new TypeError('x');
     const transport = governor.wrap(async () => {
       throw mistake;

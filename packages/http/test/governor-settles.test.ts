@@ -1,26 +1,12 @@
-import { Governor, type GovernorOptions, type TransportResponse, withRetry } from '@_all_docs/http';
+import { Governor, withRetry } from '@_all_docs/http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answer, errorOf, Load, throttle } from './_answers.ts';
-import { seeded, VirtualClock } from './_virtual-clock.ts';
+import { randomFrom } from '../../../test/contract/_bytes.ts';
+import { answer, errorOf, throttle } from './_answers.ts';
+import { governed } from './_governed.ts';
+import { VirtualClock } from './_virtual-clock.ts';
 
 fc.configureGlobal({ seed: 20250601 });
-
-/** An origin that answers after a while whatever `next` says at the time of asking. */
-function setUp(next: () => TransportResponse, options: Partial<GovernorOptions> = {}, latencyMs = 50) {
-  const clock = new VirtualClock();
-  const governor = new Governor({ clock, random: seeded(7), rate: 100, concurrency: 16, ...options });
-  const load = new Load(
-    (transport) => governor.wrap(transport),
-    async () => {
-      const response = next();
-      await clock.sleep(latencyMs);
-      return response;
-    },
-    () => clock.now(),
-  );
-  return { clock, governor, load };
-}
 
 describe('nothing is ever dropped', () => {
   it('under random 429s, trouble, aborts and arrivals every promise settles', async () => {
@@ -32,7 +18,7 @@ describe('nothing is ever dropped', () => {
         fc.integer({ min: 1, max: 8 }),
         async (answers, waves, concurrency) => {
           let at = 0;
-          const { clock, governor, load } = setUp(
+          const { clock, governor, load } = governed(
             () => {
               switch (answers[at++]) {
                 case '429':
@@ -74,7 +60,7 @@ describe('nothing is ever dropped', () => {
 
   it('with retry above, a crowd outlives a storm of 429s', async () => {
     const clock = new VirtualClock();
-    const random = seeded(3);
+    const random = randomFrom(3);
     const governor = new Governor({ clock, random, concurrency: 10, rate: 50 });
     let storm = 12;
     const transport = withRetry(

@@ -1,28 +1,12 @@
-import { Governor, type GovernorOptions, type TransportResponse } from '@_all_docs/http';
 import { describe, expect, it } from 'vitest';
-import { answer, Load, throttle } from './_answers.ts';
-import { seeded, settle, VirtualClock } from './_virtual-clock.ts';
-
-/** An origin that answers after a while whatever `next` says at the time of asking. */
-function setUp(next: () => TransportResponse, options: Partial<GovernorOptions> = {}, latencyMs = 50) {
-  const clock = new VirtualClock();
-  const governor = new Governor({ clock, random: seeded(7), rate: 100, concurrency: 16, ...options });
-  const load = new Load(
-    (transport) => governor.wrap(transport),
-    async () => {
-      const response = next();
-      await clock.sleep(latencyMs);
-      return response;
-    },
-    () => clock.now(),
-  );
-  return { clock, governor, load };
-}
+import { answer, throttle } from './_answers.ts';
+import { governed } from './_governed.ts';
+import { settle } from './_virtual-clock.ts';
 
 describe('a 429', () => {
   it('halves pace and concurrency for everybody, and both come back', async () => {
     let throttled = 1;
-    const { clock, governor, load } = setUp(() => (throttled-- > 0 ? throttle('1') : answer()));
+    const { clock, governor, load } = governed(() => (throttled-- > 0 ? throttle('1') : answer()));
     load.ask(1);
     await clock.advance(60);
     expect(governor.state).toMatchObject({ limit: 8, rate: 50, throttled: 1 });
@@ -39,7 +23,7 @@ describe('a 429', () => {
 
   it('recovers slowly: not at once by a burst of answers', async () => {
     let throttled = 1;
-    const { clock, governor, load } = setUp(() => (throttled-- > 0 ? throttle('1') : answer()));
+    const { clock, governor, load } = governed(() => (throttled-- > 0 ? throttle('1') : answer()));
     load.ask(1);
     await clock.advance(1_100);
     load.ask(50);
@@ -50,7 +34,7 @@ describe('a 429', () => {
   it('ten of one round trip are one piece of news', async () => {
     for (const latency of [50, 0]) {
       const answers = Array.from({ length: 10 }, () => throttle('1'));
-      const { clock, governor, load } = setUp(
+      const { clock, governor, load } = governed(
         () => answers.pop() ?? answer(),
         { rate: Number.POSITIVE_INFINITY },
         latency,
@@ -62,7 +46,7 @@ describe('a 429', () => {
   });
 
   it('again and again comes down to one at a time, never to none', async () => {
-    const { clock, governor, load } = setUp(() => throttle('1'), { rate: 4 });
+    const { clock, governor, load } = governed(() => throttle('1'), { rate: 4 });
     for (let i = 0; i < 20; i++) {
       load.ask(1);
       await clock.advance(5_000);
@@ -73,7 +57,7 @@ describe('a 429', () => {
 
   it('tells an unlimited pace what it was', async () => {
     let calm = 60;
-    const { clock, governor, load } = setUp(
+    const { clock, governor, load } = governed(
       () => (calm-- > 0 ? answer() : throttle('1')),
       { rate: Number.POSITIVE_INFINITY, concurrency: 4 },
       100,
@@ -95,7 +79,7 @@ describe('Retry-After', () => {
     ['garbage', () => 'soon', 1_000],
   ])('is kept by all who wait: %s', async (_, header, least) => {
     let first = true;
-    const { clock, load } = setUp(
+    const { clock, load } = governed(
       () => {
         const response = first ? throttle(header(clock.now())) : answer();
         first = false;
@@ -118,7 +102,7 @@ describe('Retry-After', () => {
 
   it('the longest of several holds', async () => {
     const answers = [throttle('5'), throttle('30'), throttle('2')];
-    const { clock, load } = setUp(() => answers.shift() ?? answer(), { rate: Number.POSITIVE_INFINITY });
+    const { clock, load } = governed(() => answers.shift() ?? answer(), { rate: Number.POSITIVE_INFINITY });
     load.ask(3);
     await clock.advance(60);
     load.ask(1);
@@ -130,7 +114,7 @@ describe('Retry-After', () => {
 
   it('past patience tells everybody at once, and those who come later', async () => {
     let first = true;
-    const { clock, governor, load } = setUp(
+    const { clock, governor, load } = governed(
       () => {
         const response = first ? throttle('3600') : answer();
         first = false;
@@ -155,7 +139,7 @@ describe('Retry-After', () => {
   it.each([14, 400])('past all dates is ERR_RATE_LIMITED too: %d digits', async (digits) => {
     const header = '9'.repeat(digits);
     let first = true;
-    const { clock, governor, load } = setUp(
+    const { clock, governor, load } = governed(
       () => {
         const response = first ? throttle(header) : answer();
         first = false;

@@ -1,8 +1,9 @@
 import { HttpError, type Transport, withRetry } from '@_all_docs/http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../../../test/contract/_bytes.ts';
 import { answer, blockPage, errorOf, script, throttle } from './_answers.ts';
-import { seeded, VirtualClock } from './_virtual-clock.ts';
+import { VirtualClock } from './_virtual-clock.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 
@@ -14,7 +15,9 @@ async function run(
   options: { attempts?: number; patienceMs?: number; baseMs?: number; random?: () => number } = {},
 ) {
   const clock = new VirtualClock();
-  const promise = withRetry(transport, { clock, random: seeded(1), ...options })({ url: 'https://origin.example/a' });
+  const promise = withRetry(transport, { clock, random: randomFrom(1), ...options })({
+    url: 'https://origin.example/a',
+  });
   const outcome = promise.then(
     (response) => ({ status: response.status, code: undefined }),
     (error: HttpError) => ({ status: error.status, code: error.code }),
@@ -76,7 +79,7 @@ describe('withRetry', () => {
       await clock.sleep(20 * 60_000);
       return answers.shift() ?? answer(500);
     };
-    const ended = withRetry(transport, { clock, random: seeded(1), patienceMs: 15 * 60_000 })({
+    const ended = withRetry(transport, { clock, random: randomFrom(1), patienceMs: 15 * 60_000 })({
       url: 'https://origin.example/a',
     }).then(
       ({ status }) => status,
@@ -104,7 +107,7 @@ describe('withRetry', () => {
     const mistake = new TypeError('x is not a function');
     const clock = new VirtualClock();
     expect(
-      await errorOf(withRetry(script(mistake), { clock, random: seeded(1) })({ url: 'https://origin.example/a' })),
+      await errorOf(withRetry(script(mistake), { clock, random: randomFrom(1) })({ url: 'https://origin.example/a' })),
     ).toBe(mistake);
   });
 
@@ -113,7 +116,7 @@ describe('withRetry', () => {
       const clock = new VirtualClock();
       const controller = new AbortController();
       const origin = script(broken);
-      const promise = withRetry(origin, { clock, random: seeded(1), baseMs: 60_000 })({
+      const promise = withRetry(origin, { clock, random: randomFrom(1), baseMs: 60_000 })({
         url: 'https://origin.example/a',
         signal: controller.signal,
       });
@@ -128,7 +131,7 @@ describe('withRetry', () => {
   it('pauses with jitter, doubled each time and never for more than half a minute', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 2_000 }), async (seed, baseMs) => {
-        const { sleeps } = await run(script(answer(500)), { attempts: 12, baseMs, random: seeded(seed) });
+        const { sleeps } = await run(script(answer(500)), { attempts: 12, baseMs, random: randomFrom(seed) });
         expect(sleeps).toHaveLength(11);
         sleeps.forEach((ms, i) => {
           const most = Math.min(30_000, baseMs * 2 ** Math.min(i, 10));

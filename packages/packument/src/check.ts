@@ -1,12 +1,13 @@
-import type { Codec, Encoding } from '@_all_docs/http';
+import { type Codec, type Encoding, HttpError, LARGE_BODY_BYTES } from '@_all_docs/http';
 import { PackumentError } from './errors.js';
+import { ObjectScan } from './object-scan.js';
 
 /**
  * How closely a document is looked at before it is kept:
  * - `length`: it came whole and is coded as it says (the transport has seen to the length)
  * - `crc`: and unpacks with the right checksum, is one JSON object from its first brace to the matching last one, and
  *   bears the right name
- * - `parse`: and is JSON from end to end
+ * - `parse`: and is JSON from end to end; this holds the whole document in memory, unpacked and parsed
  */
 export type Check = 'length' | 'crc' | 'parse';
 
@@ -15,16 +16,14 @@ export interface CheckedDocument {
   modified: string | undefined;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const BRACKET_OPEN = 0x5b;
-const BRACKET_CLOSE = 0x5d;
-const BRACE_OPEN = 0x7b;
-const BRACE_CLOSE = 0x7d;
 const HEAD_BYTES = 2_048;
 const decoder = new TextDecoder();
 
-/** What the document says of itself. `ERR_BAD_PACKUMENT` when it is not the packument of `name`, `ERR_ENCODING` when its bytes are damaged. */
+/**
+ * What the document says of itself. `ERR_BAD_PACKUMENT` when it is not the packument of `name`, `ERR_ENCODING` when its
+ * bytes are damaged, `ERR_TOO_LARGE` when they unpack to more than any document has. A document of more than
+ * `LARGE_BODY_BYTES` is never held unpacked, except by `parse`, which holds it and what it says.
+ */
 export async function checkPackument(
   name: string,
   body: Uint8Array,
@@ -32,57 +31,61 @@ export async function checkPackument(
   check: Check,
   codec: Codec,
 ): Promise<CheckedDocument> {
-  if (check === 'length') {
-    if (body.length === 0) throw bad(name, 'is empty');
-    if (encoding === 'gzip' && !(body[0] === 0x1f && body[1] === 0x8b))
-      throw bad(name, 'is not gzip, though it says so');
-    if (encoding === 'identity' && !isWholeObject(body)) throw bad(name, 'is not a whole JSON object');
-    return { rev: undefined, modified: undefined };
-  }
-  const text = await codec.decode(body, encoding);
-  if (!isWholeObject(text)) throw bad(name, 'is not a whole JSON object');
-  if (check === 'crc') {
-    const head = readHead(name, decoder.decode(text.subarray(0, HEAD_BYTES)));
-    if (head) return named(name, head);
-  }
-  return named(name, parse(name, text));
-}
-
-/**
- * Whether the text is one JSON object whose brackets balance at its very end: a document that was cut, wherever, is not.
- * A scan of brackets and strings costs a third of parsing, and allocates nothing.
- */
-function isWholeObject(text: Uint8Array): boolean {
-  const { length } = text;
-  let at = 0;
-  while (isSpace(text[at])) at += 1;
-  if (text[at] !== BRACE_OPEN) return false;
-  for (let depth = 0; at < length; at++) {
-    const byte = text[at];
-    if (byte === QUOTE) at = endOfString(text, at);
-    else if (byte === BRACE_OPEN || byte === BRACKET_OPEN) depth += 1;
-    else if (byte === BRACE_CLOSE || byte === BRACKET_CLOSE) {
-      depth -= 1;
-      if (depth === 0) break;
+  switch (check) {
+    case 'length':
+      return checkLength(name, body, encoding);
+    case 'crc':
+      return checkWhole(name, body, encoding, codec);
+    case 'parse': {
+      const text = await codec.decode(body, encoding);
+      if (!isWholeObject(text)) throw bad(name, 'is not a whole JSON object');
+      return named(name, parse(name, text));
     }
   }
-  if (at >= length) return false;
-  do at += 1;
-  while (isSpace(text[at]));
-  return at === length;
 }
 
-/** The place of the quote that ends the string begun at `at`; the text's length when none does. */
-function endOfString(text: Uint8Array, at: number): number {
-  for (let i = at + 1; i < text.length; i++) {
-    if (text[i] === QUOTE) return i;
-    if (text[i] === BACKSLASH) i += 1;
+function checkLength(name: string, body: Uint8Array, encoding: Encoding): CheckedDocument {
+  if (body.length === 0) throw bad(name, 'is empty');
+  if (encoding === 'gzip' && !(body[0] === 0x1f && body[1] === 0x8b)) throw bad(name, 'is not gzip, though it says so');
+  if (encoding === 'identity' && !isWholeObject(body)) throw bad(name, 'is not a whole JSON object');
+  return { rev: undefined, modified: undefined };
+}
+
+async function checkWhole(name: string, body: Uint8Array, encoding: Encoding, codec: Codec): Promise<CheckedDocument> {
+  const { isWhole, start } = await look(body, encoding, codec);
+  if (!isWhole) throw bad(name, 'is not a whole JSON object');
+  const head = readHead(name, decoder.decode(start.subarray(0, HEAD_BYTES)));
+  return named(name, head ?? parse(name, await codec.decode(body, encoding)));
+}
+
+/** The text, or as much of it as the head needs, and whether it is one whole object. */
+async function look(
+  body: Uint8Array,
+  encoding: Encoding,
+  codec: Codec,
+): Promise<{ isWhole: boolean; start: Uint8Array }> {
+  try {
+    const start = await codec.decode(body, encoding, LARGE_BODY_BYTES);
+    return { isWhole: isWholeObject(start), start };
+  } catch (error) {
+    if (!(error instanceof HttpError && error.code === 'ERR_TOO_LARGE')) throw error;
   }
-  return text.length;
+  const scan = new ObjectScan();
+  const start = new Uint8Array(HEAD_BYTES);
+  let held = 0;
+  for await (const piece of codec.decodeStream(body, encoding)) {
+    scan.push(piece);
+    const taken = piece.subarray(0, HEAD_BYTES - held);
+    start.set(taken, held);
+    held += taken.length;
+  }
+  return { isWhole: scan.isWhole, start };
 }
 
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+function isWholeObject(text: Uint8Array): boolean {
+  const scan = new ObjectScan();
+  scan.push(text);
+  return scan.isWhole;
 }
 
 interface Head {

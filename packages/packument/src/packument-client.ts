@@ -91,25 +91,28 @@ export class PackumentClient extends BaseHTTPClient {
    * The document of `/name`, `name` or `@scope/name`: from the store while it is young, else asked for, conditionally
    * where the store holds one. `json()` is the document; a 404 is the origin's. When no answer comes, what is stored is
    * returned and says that it is stale (`cache-status`, RFC 9211); with nothing stored the trouble is thrown.
+   * The answer holds the document unpacked; `held` and `codec.decodeStream` give a large one in pieces.
    */
   override async request(path: string, options: PackumentRequestOptions = {}): Promise<RegistryResponse> {
     const name = parsePackageName(path);
-    const held = await this.#usable(name);
+    let held = await this.#usable(name);
     const age = held ? this.#env.clock.now() - held.metadata.storedAt : Number.POSITIVE_INFINITY;
     if (held && !options.refresh && age <= (options.maxAgeMs ?? 300_000)) return this.#respond(held, 'hit');
+    let result: FetchResult;
     try {
-      const result = await this.fetch(name, { signal: options.signal, known: held?.metadata });
-      if (result.outcome === 'absent') return this.#absent(result.status);
-      const entry = await this.#usable(name);
-      if (!entry) throw new PackumentError('ERR_BAD_PACKUMENT', `${name} was stored but cannot be read back`);
-      return this.#respond(
-        entry,
-        result.outcome === 'unchanged' ? 'hit; fwd=stale; fwd-status=304' : 'fwd=miss; stored',
-      );
+      result = await this.fetch(name, { signal: options.signal, known: held?.metadata });
     } catch (error) {
       if (held && isNoAnswer(error)) return this.#respond(held, `hit; fwd=stale; detail=${(error as HttpError).code}`);
       throw error;
     }
+    if (result.outcome === 'absent') return this.#absent(result.status);
+    if (result.outcome === 'unchanged' && held)
+      return this.#respond({ text: held.text, metadata: result.metadata }, 'hit; fwd=stale; fwd-status=304');
+    // The old document makes room before the new one is unpacked: either may be large.
+    held = undefined;
+    const entry = await this.#usable(name);
+    if (!entry) throw new PackumentError('ERR_BAD_PACKUMENT', `${name} was stored but cannot be read back`);
+    return this.#respond(entry, 'fwd=miss; stored');
   }
 
   /** The stored document; `undefined` when there is none, or when it is damaged and must be fetched again. */

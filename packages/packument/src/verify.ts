@@ -21,7 +21,8 @@ export interface VerifiedPackument {
 
 /**
  * Reads every stored document of a registry (or the named ones) and checks digest, checksum, JSON and name.
- * A named document that is not held is a problem with `ERR_NOT_HELD`. Trouble with the store itself is thrown.
+ * A named document that is not held is a problem with `ERR_NOT_HELD`. Trouble with the store itself is thrown. One
+ * document at a time is held whole, since it is parsed.
  */
 export async function* verifyPackuments(
   env: StorageEnv & { registry: string; codec?: Codec | undefined },

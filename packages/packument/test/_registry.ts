@@ -85,12 +85,3 @@ export function setUp({
   };
   return { client, storage, clock, requests, say };
 }
-
-export async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-  } catch (error) {
-    return (error as { code?: string }).code ?? `no code: ${error}`;
-  }
-  return undefined;
-}

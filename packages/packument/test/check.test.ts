@@ -1,7 +1,8 @@
 import { type TransportResponse, webCodec } from '@_all_docs/http';
 import { type Check, checkPackument } from '@_all_docs/packument';
 import { describe, expect, it } from 'vitest';
-import { codeOf, documentOf, gzipped, identity } from './_registry.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { documentOf, gzipped, identity } from './_registry.ts';
 
 const CHECKS: Check[] = ['length', 'crc', 'parse'];
 const look = (name: string, { body, encoding }: TransportResponse, check: Check) =>

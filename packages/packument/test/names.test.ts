@@ -2,52 +2,13 @@ import { createPackumentKey } from '@_all_docs/cache';
 import { packumentPath, parsePackageName } from '@_all_docs/packument';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { codeOf } from './_registry.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { NASTY_NAMES } from '../../../test/fake-origin/nasty.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 
-/** Names that exist, or may exist, and hurt. */
-const NASTY = [
-  '-',
-  '------...whynunu',
-  '.dot',
-  '..dots',
-  '_under',
-  '~tilde',
-  "it's",
-  'wow!',
-  '(paren)',
-  'star*',
-  "~'!()*",
-  'constructor',
-  '__proto__',
-  'hasownproperty',
-  'toString',
-  'prototype',
-  'then',
-  '@explodingcabbage/..',
-  '@x/.',
-  '@-/-',
-  '@a/constructor',
-  'JSONStream',
-  'jsonstream',
-  'a.b.c',
-  'con',
-  'nul.aaa',
-  'node_modules',
-  'favicon.ico',
-  'n'.repeat(214),
-  `@${'s'.repeat(106)}/${'p'.repeat(106)}`,
-  'naïve-日本',
-  '\uff5ewide',
-  '\u{1f600}grin',
-  'a b',
-  'a&b=c',
-  'a+b',
-  'a?b',
-  'a#b',
-  '@a@b/c@d',
-];
+/** Names that exist, or may exist, and hurt; and some that a URL would take apart. */
+const NASTY = [...NASTY_NAMES, '@x/.', 'a b', 'a&b=c', 'a+b', 'a?b', 'a#b', '@a@b/c@d'];
 
 describe('parsePackageName', () => {
   it.each([

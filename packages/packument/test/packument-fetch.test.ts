@@ -2,17 +2,8 @@ import { createAbbreviatedKey, createPackumentKey } from '@_all_docs/cache';
 import { HttpError, withRetry } from '@_all_docs/http';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import {
-  blockPage,
-  codeOf,
-  documentOf,
-  gzipped,
-  identity,
-  notFound,
-  notModified,
-  REGISTRY,
-  setUp,
-} from './_registry.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { blockPage, documentOf, gzipped, identity, notFound, notModified, REGISTRY, setUp } from './_registry.ts';
 
 const v1 = documentOf('a', { n: 1 });
 const v2 = documentOf('a', { n: 2 });

@@ -1,17 +1,8 @@
 import { CacheError, createPackumentKey } from '@_all_docs/cache';
 import { HttpError, type HttpErrorCode } from '@_all_docs/http';
 import { describe, expect, it } from 'vitest';
-import {
-  blockPage,
-  codeOf,
-  documentOf,
-  gzipped,
-  identity,
-  notFound,
-  notModified,
-  REGISTRY,
-  setUp,
-} from './_registry.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { blockPage, documentOf, gzipped, identity, notFound, notModified, REGISTRY, setUp } from './_registry.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,7 @@
 import { compareBytes } from '@_all_docs/cache';
 import type { AllDocsRow } from './page.js';
-import { compareRanges, inRange, type KeyRange } from './partition.js';
+import { compareRanges, type KeyRange } from './partition.js';
+import { RowTable } from './row-table.js';
 
 /** How many rows the origin said it had, before and after a pass, and how far its feed moved in between. */
 export interface OriginCount {
@@ -38,7 +39,7 @@ const MOST_PROBLEMS = 100;
  */
 export async function proveCoverage(
   partitions: readonly CoveredPartition[],
-  rowsOf: (range: KeyRange) => Promise<AllDocsRow[] | undefined>,
+  rowsOf: (range: KeyRange) => Promise<RowTable | readonly AllDocsRow[] | undefined>,
   whole: KeyRange,
   total?: OriginCount,
 ): Promise<CoverageReport> {
@@ -48,7 +49,7 @@ export async function proveCoverage(
   for (const partition of ordered) {
     const held = await rowsOf(partition);
     rows += held?.length ?? 0;
-    for (const problem of checkRows(partition, held)) {
+    for (const problem of checkRows(partition, held && RowTable.of(held))) {
       if (problems.length < MOST_PROBLEMS) problems.push(problem);
     }
   }
@@ -87,7 +88,7 @@ function isGap(range: KeyRange, previous: KeyRange | undefined, whole: KeyRange)
   return at === null || compareBytes(range.startKey, at) > 0;
 }
 
-function* checkRows(partition: CoveredPartition, rows: readonly AllDocsRow[] | undefined): Iterable<CoverageProblem> {
+function* checkRows(partition: CoveredPartition, rows: RowTable | undefined): Iterable<CoverageProblem> {
   if (!rows) {
     yield { kind: 'missing', message: `${show(partition)} is not held` };
     return;
@@ -98,15 +99,19 @@ function* checkRows(partition: CoveredPartition, rows: readonly AllDocsRow[] | u
       message: `${show(partition)} was completed with ${partition.rows} rows, ${rows.length} are held`,
     };
   }
-  let last: string | undefined;
-  for (const { id } of rows) {
-    if (!inRange(id, partition))
-      yield { kind: 'outside', message: `${JSON.stringify(id)} does not belong to ${show(partition)}` };
-    if (last !== undefined && compareBytes(last, id) >= 0) {
-      yield { kind: 'order', message: `${show(partition)}: ${JSON.stringify(id)} comes after ${JSON.stringify(last)}` };
-    }
-    last = id;
+  const [start, end] = [partition.startKey, partition.endKey].map((key) => (key === null ? undefined : utf8(key)));
+  const quoted = (row: number) => JSON.stringify(rows.id(row));
+  for (let row = 0; row < rows.length; row++) {
+    const isInside = !(start && rows.compareId(row, start) < 0) && !(end && rows.compareId(row, end) >= 0);
+    if (!isInside || !rows.hasId(row))
+      yield { kind: 'outside', message: `${quoted(row)} does not belong to ${show(partition)}` };
+    if (row > 0 && rows.compareIds(row - 1, row) >= 0)
+      yield { kind: 'order', message: `${show(partition)}: ${quoted(row)} comes after ${quoted(row - 1)}` };
   }
+}
+
+function utf8(key: string): Uint8Array {
+  return new TextEncoder().encode(key);
 }
 
 function agrees(rows: number, { before, after, moved }: OriginCount): boolean {

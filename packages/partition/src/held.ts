@@ -20,7 +20,9 @@ export async function* heldNames(client: PartitionClient, ranges: readonly KeyRa
   for (const range of ranges) {
     // Inside of what was read already: a pass over a part of a wider one.
     if (end !== undefined && compareEnds(range.endKey, end) <= 0) continue;
-    for (const { id } of (await client.held(range)) ?? []) {
+    const rows = await client.heldTable(range);
+    for (let row = 0; rows && row < rows.length; row++) {
+      const id = rows.id(row);
       if (last !== undefined && compareBytes(id, last) <= 0) continue;
       yield id;
       last = id;

@@ -8,15 +8,15 @@ export {
 } from './coverage.js';
 export { PartitionError, type PartitionErrorCode } from './errors.js';
 export { heldNames, heldRanges } from './held.js';
+export type { Listing } from './listing.js';
 export { mergeSmall } from './merge.js';
-export { type AllDocsPage, type AllDocsRow, type Dropped, shortestSeparator } from './page.js';
+export { type AllDocsPage, type AllDocsRow, type Dropped, PAGE_LIMIT, shortestSeparator } from './page.js';
 export { assertRange, compareRanges, inRange, type KeyRange, Partition } from './partition.js';
 export {
-  type Listing,
-  PAGE_LIMIT,
   PartitionClient,
   type PartitionEnv,
   type PartitionRequestOptions,
 } from './partition-client.js';
 export { hashRanges, PartitionSet } from './partition-set.js';
 export { addPivots, type Balance, cutNames, measureBalance, type SortedNames } from './pivots.js';
+export type { RowTable } from './row-table.js';

@@ -1,6 +1,13 @@
 import { compareBytes } from '@_all_docs/cache';
 import { PartitionError } from './errors.js';
-import { inRange, type KeyRange } from './partition.js';
+import type { KeyRange } from './partition.js';
+import type { RowTable } from './row-table.js';
+
+/** The most rows that the origin gives for one request; asking for more is a 400. */
+export const PAGE_LIMIT = 10_000;
+
+const encoder = new TextEncoder();
+const DESIGN = encoder.encode('_design/');
 
 /** A row of `_all_docs`. */
 export interface AllDocsRow {
@@ -27,66 +34,45 @@ export interface Dropped {
 }
 
 export interface TakenPage {
-  rows: AllDocsRow[];
+  rows: RowTable;
   dropped: Dropped;
   /** The row at the range's own end was seen: nothing more can come. */
   passedEnd: boolean;
-}
-
-/** The page in `body`. `ERR_BAD_PAGE` when it is not one. */
-export function parsePage(body: Uint8Array): AllDocsPage {
-  let page: unknown;
-  try {
-    page = JSON.parse(new TextDecoder().decode(body));
-  } catch (cause) {
-    throw new PartitionError('ERR_BAD_PAGE', 'the origin answered _all_docs with something that is not whole JSON', {
-      cause,
-    });
-  }
-  const { rows, total_rows } = (page ?? {}) as Partial<AllDocsPage>;
-  if (!Array.isArray(rows) || typeof total_rows !== 'number') {
-    throw new PartitionError(
-      'ERR_BAD_PAGE',
-      'the origin answered _all_docs with JSON that has no rows; is it a registry?',
-    );
-  }
-  return page as AllDocsPage;
 }
 
 /**
  * The rows of a page that lie in the range and past `after`, strictly increasing. Rows out of place are dropped and
  * counted. `ERR_BAD_PAGE` for a page out of order, since what it left out cannot be known.
  */
-export function takeRows(page: AllDocsPage, range: KeyRange, after: string | undefined): TakenPage {
+export function takeRows(page: RowTable, { startKey, endKey }: KeyRange, after: string | undefined): TakenPage {
+  const [start, end, before] = [startKey, endKey, after].map((key) => (key == null ? undefined : encoder.encode(key)));
   const dropped: Dropped = { overlap: 0, outside: 0, repeated: 0, foreign: 0 };
-  const rows: AllDocsRow[] = [];
-  let last = after;
+  const places = new Uint32Array(page.length);
+  let taken = 0;
+  let last = 0;
   let passedEnd = false;
-  for (const row of page.rows) {
-    const id = row?.id;
-    if (typeof id !== 'string' || id === '' || !id.isWellFormed() || id.startsWith('_design/')) {
-      dropped.foreign += 1;
-    } else if (id === range.endKey) {
+  for (let row = 0; row < page.length; row++) {
+    const toEnd = end ? page.compareId(row, end) : -1;
+    if (!page.hasId(row) || page.idStartsWith(row, DESIGN)) dropped.foreign += 1;
+    else if (toEnd === 0) {
       passedEnd = true;
       dropped.overlap += 1;
-    } else if (!inRange(id, range)) {
-      dropped.outside += 1;
-    } else if (passedEnd) {
-      throw outOfOrder(id, range.endKey);
-    } else if (last === undefined || compareBytes(last, id) < 0) {
-      rows.push(row);
-      last = id;
-    } else if (id === last) {
-      if (rows.length === 0) dropped.overlap += 1;
+    } else if (toEnd > 0 || (start && page.compareId(row, start) < 0)) dropped.outside += 1;
+    else if (passedEnd) throw outOfOrder(page.id(row), endKey);
+    else {
+      const order = taken > 0 ? page.compareIds(row, last) : before ? page.compareId(row, before) : 1;
+      if (order < 0) throw outOfOrder(page.id(row), taken > 0 ? page.id(last) : after);
+      if (order > 0) {
+        places[taken++] = row;
+        last = row;
+      } else if (taken === 0) dropped.overlap += 1;
       else dropped.repeated += 1;
-    } else {
-      throw outOfOrder(id, last);
     }
   }
-  return { rows, dropped, passedEnd };
+  return { rows: page.pick(places.subarray(0, taken)), dropped, passedEnd };
 }
 
-function outOfOrder(id: string, before: string | null): PartitionError {
+function outOfOrder(id: string, before: string | null | undefined): PartitionError {
   return new PartitionError(
     'ERR_BAD_PAGE',
     `the origin's rows are out of order: ${JSON.stringify(id)} after ${JSON.stringify(before)}`,

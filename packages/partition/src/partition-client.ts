@@ -8,8 +8,12 @@ import {
 } from '@_all_docs/cache';
 import { BaseHTTPClient, type Clock, type Codec, HttpError, RegistryResponse, type Transport } from '@_all_docs/http';
 import { PartitionError } from './errors.js';
-import { type AllDocsRow, type Dropped, parsePage, shortestSeparator, takeRows } from './page.js';
+import { Listing } from './listing.js';
+import { type AllDocsRow, type Dropped, PAGE_LIMIT, shortestSeparator, takeRows } from './page.js';
+import { parsePage } from './parse-page.js';
 import { assertRange, type KeyRange } from './partition.js';
+import { RowTable } from './row-table.js';
+import { SpareBuffers } from './spare-buffers.js';
 
 /** The part of an environment that listing needs. */
 export interface PartitionEnv extends StorageEnv {
@@ -28,26 +32,12 @@ export interface PartitionRequestOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What one range holds, as far as it was asked. */
-export interface Listing {
-  /** The range that `rows` cover, whole. Shorter than what was asked when the range was cut. */
-  startKey: string | null;
-  endKey: string | null;
-  rows: AllDocsRow[];
-  /** Where the rest begins, when the range holds more than one page: a boundary cut short. */
-  rest: string | undefined;
-  /** The origin's count of all its rows, as the last page said. */
-  totalRows: number;
-  dropped: Dropped;
-}
-
-/** The most that the origin gives for one request; asking for more is a 400. */
-export const PAGE_LIMIT = 10_000;
 const PAGE_TRIES = 4;
 
 /** Lists names and revisions by key range. */
 export class PartitionClient extends BaseHTTPClient {
   readonly #env: PartitionEnv;
+  readonly #spares = new SpareBuffers();
   #storage: Promise<StorageDriver> | undefined;
 
   constructor({ env }: { env: PartitionEnv }) {
@@ -67,14 +57,14 @@ export class PartitionClient extends BaseHTTPClient {
       const stored = await this.#stored(asked, options.maxAgeMs ?? 300_000);
       if (stored) return stored;
     }
-    const rows: AllDocsRow[] = [];
-    let part: Listing = { ...(await this.list(asked, options.signal)) };
-    for (const row of part.rows) rows.push(row);
+    let part = await this.list(asked, options.signal);
+    const tables = [part.table];
     while (part.rest !== undefined) {
       part = await this.list({ startKey: part.rest, endKey: asked.endKey }, options.signal);
-      for (const row of part.rows) rows.push(row);
+      tables.push(part.table);
     }
-    const { body } = await this.store(asked, rows, part.totalRows);
+    const body = RowTable.concat(tables).toJson(...around(part.totalRows));
+    await this.#keep(asked, body);
     return new RegistryResponse(200, { 'content-type': 'application/json' }, body);
   }
 
@@ -83,41 +73,54 @@ export class PartitionClient extends BaseHTTPClient {
    * with its own `endKey`, and `rest` is where the next one begins. A short page is not taken for the last one:
    * it goes on until a page brings nothing new or passes the end.
    */
-  async list(range: KeyRange, signal?: AbortSignal): Promise<Listing> {
-    const rows: AllDocsRow[] = [];
+  async list({ startKey, endKey }: KeyRange, signal?: AbortSignal): Promise<Listing> {
+    let table = RowTable.of([]);
     const dropped: Dropped = { overlap: 0, outside: 0, repeated: 0, foreign: 0 };
     for (;;) {
-      const last = rows.at(-1)?.id;
-      const page = await this.#page(range, last, signal);
-      for (const row of page.rows) rows.push(row);
+      const last = table.length > 0 ? table.id(table.length - 1) : undefined;
+      const page = await this.#page({ startKey, endKey }, last, signal);
+      const { totalRows } = page;
+      table = RowTable.concat([table, page.rows]);
       for (const kind of Object.keys(dropped) as (keyof Dropped)[]) dropped[kind] += page.dropped[kind];
-      const done = page.passedEnd || page.rows.length === 0;
-      if (done || rows.length < PAGE_LIMIT) {
-        if (!done) continue;
-        return { ...range, rows, rest: undefined, totalRows: page.totalRows, dropped };
+      if (page.passedEnd || page.rows.length === 0) {
+        return new Listing({ startKey, endKey, table, rest: undefined, totalRows, dropped });
       }
+      if (table.length < PAGE_LIMIT) continue;
       // The last row opens the rest: what lies between it and the row before is settled, what follows it is not.
-      const opening = rows.pop() as AllDocsRow;
-      const rest = shortestSeparator((rows.at(-1) as AllDocsRow).id, opening.id);
-      return { startKey: range.startKey, endKey: rest, rows, rest, totalRows: page.totalRows, dropped };
+      const opening = table.length - 1;
+      const rest = shortestSeparator(table.id(opening - 1), table.id(opening));
+      return new Listing({ startKey, endKey: rest, table: table.slice(0, opening), rest, totalRows, dropped });
     }
   }
 
-  /** Keeps the rows of a range under its partition key, compressed; `body` is the same uncompressed. */
-  async store(range: KeyRange, rows: readonly AllDocsRow[], totalRows: number): Promise<{ body: Uint8Array }> {
-    const text = JSON.stringify({ total_rows: totalRows, offset: 0, rows });
-    const body = new TextEncoder().encode(text);
+  /** Keeps the rows of a range under its partition key, compressed. */
+  async store(range: KeyRange, rows: RowTable | readonly AllDocsRow[], totalRows: number): Promise<void> {
+    const body = RowTable.of(rows).toJson(...around(totalRows), (size) => this.#spares.take(size));
+    await this.#keep(range, body);
+    this.#spares.give(body);
+  }
+
+  /** The stored rows of a range as objects, however old; `undefined` when the range is not held. */
+  async held(range: KeyRange): Promise<AllDocsRow[] | undefined> {
+    return (await this.heldTable(range))?.toArray();
+  }
+
+  /** The stored rows of a range without their objects, however old; `undefined` when the range is not held. */
+  async heldTable(range: KeyRange): Promise<RowTable | undefined> {
+    const stored = await this.#stored(range, Number.POSITIVE_INFINITY);
+    try {
+      return stored && parsePage(stored.body).rows;
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #keep(range: KeyRange, body: Uint8Array): Promise<void> {
     const packed = await this.codec.gzip(body, 'fast');
     const metadata: EntryMetadata = { storedAt: this.#env.clock.now(), encoding: 'gzip', size: packed.length };
     const storage = await this.#driver();
     await storage.write(createPartitionKey(range.startKey, range.endKey, this.#env.origin), { body: packed, metadata });
-    return { body };
-  }
-
-  /** The stored rows of a range, however old; `undefined` when the range is not held. */
-  async held(range: KeyRange): Promise<AllDocsRow[] | undefined> {
-    const stored = await this.#stored(range, Number.POSITIVE_INFINITY);
-    return stored?.json().rows;
   }
 
   async #stored(range: KeyRange, maxAgeMs: number): Promise<RegistryResponse | undefined> {
@@ -157,21 +160,26 @@ export class PartitionClient extends BaseHTTPClient {
       );
     }
     if (response.statusCode !== 200) throw refused(response, this.origin);
-    const page = parsePage(response.body);
-    const taken = takeRows(page, range, after);
+    const { totalRows, rows } = parsePage(response.body);
+    const taken = takeRows(rows, range, after);
     if (taken.rows.length === 0 && taken.dropped.outside > 0) {
       throw new PartitionError(
         'ERR_BAD_PAGE',
         'the origin answered a range with rows of another one only; does it know startkey and endkey?',
       );
     }
-    return { ...taken, totalRows: page.total_rows };
+    return { ...taken, totalRows };
   }
 
   #driver(): Promise<StorageDriver> {
     this.#storage ??= createStorageDriver(this.#env);
     return this.#storage;
   }
+}
+
+/** What stands around the rows of a stored listing. */
+function around(totalRows: number): [head: string, tail: string] {
+  return [`{"total_rows":${totalRows},"offset":0,"rows":[`, ']}'];
 }
 
 /** Keys are JSON on the wire, then percent-encoded as a whole. */

@@ -1,8 +1,7 @@
 import { compareBytes } from '@_all_docs/cache';
 import { PartitionError } from './errors.js';
-import { shortestSeparator } from './page.js';
+import { PAGE_LIMIT, shortestSeparator } from './page.js';
 import { Partition } from './partition.js';
-import { PAGE_LIMIT } from './partition-client.js';
 
 /** Names in byte order, one at a time. A name that comes twice counts once. */
 export type SortedNames = AsyncIterable<string> | Iterable<string>;

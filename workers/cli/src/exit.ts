@@ -23,11 +23,14 @@ export class CliError extends Error {
 
 const BY_CODE: Record<string, number> = {
   ERR_BAD_KEY: EXIT.usage,
+  ERR_BAD_LISTEN: EXIT.usage,
   ERR_BAD_NAME: EXIT.usage,
   ERR_BAD_NAMES: EXIT.usage,
+  ERR_BAD_OPTION: EXIT.usage,
   ERR_BAD_ORIGIN: EXIT.usage,
   ERR_BAD_PIVOTS: EXIT.usage,
   ERR_BAD_RANGE: EXIT.usage,
+  ERR_BAD_TOKEN_FILE: EXIT.usage,
   ERR_BUDGET_EXHAUSTED: EXIT.stopped,
   ERR_CORRUPT: EXIT.integrity,
   ERR_RATE_LIMITED: EXIT.stopped,

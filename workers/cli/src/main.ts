@@ -7,12 +7,20 @@ import { createProgram } from './program.js';
 
 const stop = new AbortController();
 let caught: Interruption | undefined;
+let caughtAt = 0;
+/** Nobody presses a key again so soon. */
+const SAME_SIGNAL_MS = 200;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    // The second time, whoever asks does not want to wait for a tidy end; what is stored is whole either way.
-    if (caught) process.exit(caught.exitCode);
+    if (caught) {
+      // The second time, whoever asks does not want to wait for a tidy end; what is stored is whole either way. One
+      // Ctrl-C may come twice at once: from the terminal, and from a parent that hands it on.
+      if (performance.now() - caughtAt > SAME_SIGNAL_MS) process.exit(caught.exitCode);
+      return;
+    }
     caught = new Interruption(signal);
+    caughtAt = performance.now();
     stop.abort(caught);
   });
 }
@@ -27,6 +35,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
+  write: (bytes) => new Promise((resolve) => process.stdout.write(bytes, () => resolve())),
   err: (text) => void process.stderr.write(text),
   terminal: canDraw(process.stderr) ? process.stderr : undefined,
   env: process.env,

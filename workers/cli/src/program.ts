@@ -7,6 +7,7 @@ import { cacheLsCommand } from './commands/cache/ls.js';
 import { cacheRmCommand } from './commands/cache/rm.js';
 import { cacheSizeCommand } from './commands/cache/size.js';
 import { cacheStatsCommand } from './commands/cache/stats.js';
+import { fetchCommand } from './commands/fetch.js';
 import { packumentFetchCommand } from './commands/packument/fetch.js';
 import { packumentFetchListCommand } from './commands/packument/fetch-list.js';
 import { packumentShowCommand } from './commands/packument/show.js';
@@ -17,7 +18,10 @@ import { partitionSplitCommand } from './commands/partition/split.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
 import { pivotsCheckCommand } from './commands/pivots/check.js';
 import { pivotsMakeCommand } from './commands/pivots/make.js';
+import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
+import { unuseCommand } from './commands/unuse.js';
+import { useCommand } from './commands/use.js';
 import { applyConfig, assertKnown, readConfigFile } from './config-file.js';
 import type { Io } from './io.js';
 
@@ -59,6 +63,10 @@ export function createProgram(io: Io): Command {
         .addCommand(cacheStatsCommand(io))
         .addCommand(cacheImportCommand(io)),
     )
+    .addCommand(fetchCommand(io))
+    .addCommand(serveCommand(io))
+    .addCommand(useCommand(io))
+    .addCommand(unuseCommand(io))
     .addCommand(statusCommand(io));
   const config = readConfigFile(io.env);
   assertKnown(config, program);

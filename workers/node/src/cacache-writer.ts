@@ -33,7 +33,7 @@ export class CacacheWriter {
     this.#tag();
     const digest = hash('sha512', body, 'buffer');
     const integrity = `sha512-${digest.toString('base64')}`;
-    this.#writeContent(join(this.#path, 'content-v2', 'sha512', ...segments(digest.toString('hex'))), body);
+    this.#writeContent(contentPath(this.#path, integrity), body);
     this.#append(key, { key, integrity, time, size: body.length, metadata });
     return integrity;
   }
@@ -102,6 +102,13 @@ export class CacacheWriter {
     if (!this.#fs.statSync(path, { throwIfNoEntry: false })) this.#fs.writeFileSync(path, TAG, { flag: 'w' });
     this.#tagged = true;
   }
+}
+
+/** Where cacache keeps the bytes of an integrity string with one hash. */
+export function contentPath(cachePath: string, integrity: string): string {
+  const split = integrity.indexOf('-');
+  const hex = Buffer.from(integrity.slice(split + 1), 'base64').toString('hex');
+  return join(cachePath, 'content-v2', integrity.slice(0, split), ...segments(hex));
 }
 
 function segments(hex: string): [string, string, string] {

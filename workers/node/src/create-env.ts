@@ -1,18 +1,33 @@
 import { encodeOrigin } from '@_all_docs/cache';
-import { type Clock, Governor, originOf, type Transport, withRedirects, withRetry } from '@_all_docs/http';
+import { Store } from '@_all_docs/content';
+import {
+  type Clock,
+  Governor,
+  originOf,
+  type StreamingTransport,
+  type Transport,
+  type TransportRequest,
+  withRedirects,
+  withRetry,
+  withStreamingRetry,
+} from '@_all_docs/http';
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
+import { createNodeHashers } from './blake3.js';
 import type { StoreKind } from './cache-directory.js';
 import { CheckPool } from './check-pool.js';
 import { systemClock } from './clock.js';
 import type { DirectoryDriver } from './directory-driver.js';
 import type { FileSystem } from './file-system.js';
+import { FsBlobBackend } from './fs-blob-backend.js';
 import { deriveOrigin, readNpmSettings, registryUrl } from './npm-config.js';
 import { openStorage } from './open-storage.js';
 import type { Durability } from './sqlite-file.js';
+import { createUndiciStreamingTransport } from './undici-streaming-transport.js';
 import { createUndiciTransport } from './undici-transport.js';
 import { VERSION } from './version.js';
 import { zlibCodec } from './zlib-codec.js';
+import { zstdCodec } from './zstd-codec.js';
 
 export interface CreateEnvOptions {
   /** Directory of the replica. */
@@ -40,12 +55,18 @@ export interface CreateEnvOptions {
   durability?: Durability | undefined;
   /** Another way to sockets, below retry and governor. */
   transport?: Transport;
+  /** The same for bodies that stream. */
+  streaming?: StreamingTransport;
 }
 
 /** An environment on Node.js. `close` it to let go of files and connections. */
 export interface NodeEnv extends Env {
   storage: DirectoryDriver;
   governor: Governor;
+  /** For bodies that are not to be held in memory. At the pace of the same governor; follows no redirect by itself. */
+  streaming: StreamingTransport;
+  /** Blobs in `blobs/` of the replica's directory. Opens nothing, and loads no native code, before its first use. */
+  blobs: Store;
   /** The month's budget; `undefined` where there is no limit. */
   budget: MonthlyBudget | undefined;
   /** Whether the replication host is known; without it packages can be fetched by name, not listed. */
@@ -56,7 +77,10 @@ export interface NodeEnv extends Env {
 /** Binds the core to Node.js: cacache and SQLite, undici, the machine's clock. Opens the cache directory, so its trouble shows here. */
 export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const { clock = systemClock, random = Math.random, fs, concurrency = 10, rate = 20 } = options;
-  const { registry, authorization } = await readNpmSettings(options.registry, { cwd: process.cwd(), env: process.env });
+  // npm's library takes a while to load: where the registry is given, only its credentials are missing, for later.
+  const settings = once(() => readNpmSettings(options.registry, { cwd: process.cwd(), env: process.env }));
+  const registry = options.registry === undefined ? (await settings()).registry : registryUrl(options.registry);
+  const authorization = async () => (await settings()).authorization;
   const origin = options.origin === undefined ? deriveOrigin(registry) : registryUrl(options.origin);
   const { store, durability } = options;
   const storage = await openStorage(options.cache, { kind: store, clock, fs, durability });
@@ -67,7 +91,11 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const sockets = options.transport
     ? { transport: options.transport, close: async () => {} }
     : createUndiciTransport({ userAgent: userAgent(options.contact), connections: concurrency });
+  const streams = options.streaming
+    ? { transport: options.streaming, close: async () => {} }
+    : createUndiciStreamingTransport({ userAgent: userAgent(options.contact), connections: concurrency });
   const authorized = withAuthorization(sockets.transport, registry, authorization);
+  const streaming = withAuthorization(streams.transport, registry, authorization);
   return {
     origin: origin ?? registry,
     originKnown: origin !== undefined,
@@ -75,6 +103,12 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     storage,
     ordered: storage.ordered,
     transport: withRetry(governor.wrap(withRedirects(authorized)), { clock, random }),
+    streaming: withStreamingRetry(governor.wrapStreaming(streaming), { clock, random }),
+    blobs: new Store({
+      backend: new FsBlobBackend(options.cache, { durability }),
+      hashers: createNodeHashers(),
+      codec: zstdCodec,
+    }),
     governor,
     budget,
     clock,
@@ -85,6 +119,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     logger: options.logger,
     async close() {
       await sockets.close();
+      await streams.close();
       await pool.close();
       await budget?.settle();
       await storage.close();
@@ -93,13 +128,32 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
 }
 
 /** Credentials go to the registry that they are for, and nowhere else. */
-function withAuthorization(transport: Transport, registry: string, authorization: string | undefined): Transport {
-  if (authorization === undefined) return transport;
+function withAuthorization<Response>(
+  transport: (request: TransportRequest) => Promise<Response>,
+  registry: string,
+  credentials: () => Promise<string | undefined>,
+): (request: TransportRequest) => Promise<Response> {
   const host = originOf(registry);
-  return (request) =>
-    transport(
-      originOf(request.url) === host ? { ...request, headers: { ...request.headers, authorization } } : request,
-    );
+  let known: { authorization: string | undefined } | undefined;
+  return async (request) => {
+    if (originOf(request.url) !== host) return transport(request);
+    known ??= { authorization: await credentials() };
+    const { authorization } = known;
+    if (authorization === undefined) return transport(request);
+    return transport({ ...request, headers: { ...request.headers, authorization } });
+  };
+}
+
+/** The same work, done at the first call; tried again when it failed. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined;
+      throw error;
+    });
+    return done;
+  };
 }
 
 function userAgent(contact: string | undefined): string {

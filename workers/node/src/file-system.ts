@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 
 /** The file calls on the way of a stored body; synchronous, since a trip through the thread pool costs more than the call. */
 export interface SyncFileSystem {
@@ -29,12 +29,14 @@ export interface SyncFileSystem {
 export interface FileSystem extends SyncFileSystem {
   mkdir(path: string, options: { recursive: true }): Promise<unknown>;
   readdir(path: string): Promise<string[]>;
+  readFile(path: string): Promise<Buffer>;
   rm(path: string, options: { recursive: true; force: true }): Promise<void>;
 }
 
 export const nodeFileSystem: FileSystem = {
   mkdir,
   readdir,
+  readFile,
   rm,
   mkdirSync,
   statSync,

@@ -1,5 +1,7 @@
 /** @module Node.js bindings: cacache and SQLite storage, undici, the environment. */
 
+export { createNodeHashers } from './blake3.js';
+export type { BlobFileSystem } from './blob-file-system.js';
 export type { StoreKind } from './cache-directory.js';
 export { systemClock } from './clock.js';
 export { type CreateEnvOptions, createEnv, type NodeEnv } from './create-env.js';
@@ -7,6 +9,7 @@ export { defaultCacheDirectory } from './default-cache.js';
 export { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
 export { type DirectorySize, directorySize } from './directory-size.js';
 export { type FileSystem, nodeFileSystem } from './file-system.js';
+export { FsBlobBackend, type FsBlobBackendOptions } from './fs-blob-backend.js';
 export { type ImportEvent, type ImportOptions, type ImportResult, importReplica } from './import-replica.js';
 export { NodeStorageDriver } from './node-storage-driver.js';
 export { deriveOrigin, type NpmSettings, readNpmSettings } from './npm-config.js';
@@ -15,6 +18,13 @@ export { ReplicaSource, type SourceEntry } from './replica-source.js';
 export { type Durability, SqliteFile } from './sqlite-file.js';
 export { SqliteOrderedStore } from './sqlite-ordered-store.js';
 export { SqliteStorageDriver } from './sqlite-storage-driver.js';
+export {
+  type ClosableStreamingTransport,
+  createUndiciStreamingTransport,
+  type UndiciStreamingOptions,
+} from './undici-streaming-transport.js';
 export { type ClosableTransport, createUndiciTransport, type UndiciTransportOptions } from './undici-transport.js';
+export { USE_MARKS } from './use-marks.js';
 export { VERSION } from './version.js';
 export { zlibCodec } from './zlib-codec.js';
+export { zstdCodec } from './zstd-codec.js';

@@ -6,12 +6,15 @@ import {
   prefixRange,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { CacacheWriter } from './cacache-writer.js';
+import { matchesDigest } from './body-digest.js';
+import { CacacheWriter, contentPath } from './cacache-writer.js';
 import { ENTRY } from './cache-directory.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
-import { nodeFileSystem } from './file-system.js';
-import { loadCacache } from './load-cacache.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { readError, writeError } from './storage-errors.js';
+
+/** Up to this a body is read by a synchronous call: a trip through the thread pool costs more. */
+const SMALL_BYTES = 256 * 1024;
 
 /** An index row: the entry's metadata, and where cacache keeps the body. */
 interface IndexRow extends EntryMetadata {
@@ -24,12 +27,14 @@ interface IndexRow extends EntryMetadata {
  * their digest, so a damaged cacache index can neither hide an entry nor bring back an older one.
  */
 export class NodeStorageDriver extends DirectoryDriver {
+  readonly #fs: FileSystem;
   readonly #writer: CacacheWriter;
   #missing = 0;
 
   constructor(cachePath: string, options: NodeStorageOptions = {}) {
     super('cacache', cachePath, options);
-    this.#writer = new CacacheWriter(cachePath, options.fs ?? nodeFileSystem, options.durability ?? 'process');
+    this.#fs = options.fs ?? nodeFileSystem;
+    this.#writer = new CacacheWriter(cachePath, this.#fs, options.durability ?? 'process');
   }
 
   /** Rows whose body was not there when it was asked for: each was answered as a miss. */
@@ -41,23 +46,23 @@ export class NodeStorageDriver extends DirectoryDriver {
     const row = await this.#row(key);
     if (!row) return undefined;
     const { integrity, ...metadata } = row;
-    const cacache = await loadCacache();
+    const path = contentPath(this.cachePath, integrity);
+    let body: Buffer;
     try {
-      const body = await cacache.get.byDigest(this.cachePath, integrity);
-      return { body, metadata };
+      body =
+        row.size !== undefined && row.size <= SMALL_BYTES ? this.#fs.readFileSync(path) : await this.#fs.readFile(path);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT') return this.#lost(key, row);
-      if (code !== 'EINTEGRITY' && code !== 'EBADSIZE') throw readError(key, error);
-      // Out of the way at once: cacache would keep the damaged file when the same bytes are stored again.
-      await cacache.rm.content(this.cachePath, integrity);
-      await this.#lost(key, row);
-      throw new CacheError(
-        'ERR_CORRUPT',
-        `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`,
-        { cause: error },
-      );
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return this.#lost(key, row);
+      throw readError(key, error);
     }
+    if (matchesDigest(body, integrity)) return { body, metadata };
+    // Out of the way at once: it would be kept when the same bytes are stored again.
+    this.#fs.rmSync(path, { force: true });
+    await this.#lost(key, row);
+    throw new CacheError(
+      'ERR_CORRUPT',
+      `the stored bytes of ${key} do not match their digest and were removed; fetch the entry again`,
+    );
   }
 
   /** Says what is known only of an entry that is there: a row whose body is gone must not pass for one that is held. */
@@ -65,10 +70,9 @@ export class NodeStorageDriver extends DirectoryDriver {
     const row = await this.#row(key);
     if (!row) return undefined;
     const { integrity, ...metadata } = row;
-    const cacache = await loadCacache();
     try {
-      const content = await cacache.get.hasContent(this.cachePath, integrity);
-      return content && content.size === row.size ? metadata : await this.#lost(key, row);
+      const content = this.#fs.statSync(contentPath(this.cachePath, integrity), { throwIfNoEntry: false });
+      return content?.size === row.size ? metadata : await this.#lost(key, row);
     } catch (error) {
       throw readError(key, error);
     }

@@ -1,4 +1,5 @@
 import { CacheError, normalizeOrigin } from '@_all_docs/cache';
+import { registryBeforeUse } from './use-marks.js';
 
 /** What npm's own configuration says about a registry. */
 export interface NpmSettings {
@@ -10,7 +11,7 @@ export interface NpmSettings {
 
 /**
  * The registry that npm would use (`npm_config_registry`, `.npmrc` files, else npm's default, which npm's own library
- * knows), or the given one, with the credentials that npm would send it.
+ * knows), or the given one, with the credentials that npm would send it. What `_all_docs use` wrote does not count.
  */
 export async function readNpmSettings(
   given: string | undefined,
@@ -32,7 +33,7 @@ export async function readNpmSettings(
     warn: false,
   });
   await config.load();
-  const registry = registryUrl(given ?? config.get('registry'));
+  const registry = registryUrl(given ?? registryBeforeUse(config));
   return { registry, authorization: authorizationOf(config.getCredentialsByURI(`${registry}/`)) };
 }
 

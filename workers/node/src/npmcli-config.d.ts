@@ -15,7 +15,8 @@ declare module '@npmcli/config' {
       warn?: boolean;
     });
     load(): Promise<void>;
-    get(name: 'registry'): string;
+    get(name: 'registry', where?: string): string | undefined;
+    data: Map<string, { source?: string | null }>;
     getCredentialsByURI(uri: string): { token?: string; auth?: string };
   }
 }

@@ -1,11 +1,12 @@
 import { CacheError, type EntryMetadata, prefixRange } from '@_all_docs/cache';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { matchesDigest } from './body-digest.js';
 import { ENTRY, INDEX, STORE_KEY, type StoreKind } from './cache-directory.js';
 import { loadCacache } from './load-cacache.js';
+import { EntryReader } from './sqlite-bodies.js';
 import { APPLICATION_ID, FORMAT } from './sqlite-file.js';
 import { readError } from './storage-errors.js';
 
@@ -29,7 +30,7 @@ export class ReplicaSource {
   readonly #database: DatabaseSync;
   /** How the file was at the opening, where it was opened without locks. */
   readonly #seen: string | undefined;
-  #bodies: StatementSync | undefined;
+  #bodies: EntryReader | undefined;
 
   /** `ERR_CACHE_FOREIGN` for a path that is no replica, `ERR_CACHE_NEWER` for a newer version's, `ERR_STORAGE_READ` for one that cannot be read. */
   constructor(path: string) {
@@ -128,8 +129,8 @@ export class ReplicaSource {
 
   #blob(key: string): Uint8Array | undefined {
     // Once: what a statement takes outside of the heap is let go of late.
-    this.#bodies ??= this.#database.prepare('SELECT body FROM entries WHERE key = ?');
-    return this.#bodies.get(key)?.['body'] as Uint8Array | undefined;
+    this.#bodies ??= new EntryReader(this.#database);
+    return this.#bodies.get(key)?.body;
   }
 
   async #content(key: string, integrity: string): Promise<Uint8Array | undefined> {

@@ -1,8 +1,10 @@
-import type { OrderedStore, RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
+import { compareBytes, type OrderedStore, type RowChange, type RowExpectation, type RowRange } from '@_all_docs/cache';
 import type { StatementSync } from 'node:sqlite';
 import { SqliteFile } from './sqlite-file.js';
 
 const PAGE = 1_000;
+/** After every text, as SQLite orders values: the end of a range that has none. */
+const END = new Uint8Array(0);
 
 /**
  * Rows in a {@link SqliteFile}. Commits that arrive together share one transaction: each still holds or fails by itself.
@@ -23,8 +25,9 @@ export class SqliteOrderedStore implements OrderedStore {
       'INSERT INTO rows (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     );
     this.#delete = database.prepare('DELETE FROM rows WHERE key = ?');
+    // Each bound on its own, so that SQLite begins at the key where the last page ended, and ends with the range.
     this.#page = database.prepare(
-      'SELECT key, value FROM rows WHERE (?1 IS NULL OR key > ?1) AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
+      'SELECT key, value FROM rows WHERE key >= ?1 AND key IS NOT ?2 AND key < ?3 ORDER BY key LIMIT ?4',
     );
   }
 
@@ -39,9 +42,10 @@ export class SqliteOrderedStore implements OrderedStore {
     limit = Number.POSITIVE_INFINITY,
   }: RowRange = {}): AsyncIterable<[string, string]> {
     // Page by page, so that no read transaction stays open while the caller works.
-    for (let last: string | null = after ?? null, left = limit; left > 0; ) {
+    for (let last = after ?? null, left = limit; left > 0; ) {
       const asked = Math.min(PAGE, left);
-      const page = () => this.#page.all(last, start, end ?? null, asked);
+      const from = last !== null && compareBytes(last, start) > 0 ? last : start;
+      const page = () => this.#page.all(from, last, end ?? END, asked);
       const rows = this.#file.read(page) as { key: string; value: string }[];
       for (const { key, value } of rows) yield [key, value];
       if (rows.length < asked) return;

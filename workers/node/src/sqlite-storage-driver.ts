@@ -1,6 +1,7 @@
 import {
   assertKey,
   CacheError,
+  compareBytes,
   type EntryMetadata,
   type ListOptions,
   prefixRange,
@@ -9,17 +10,19 @@ import {
 import type { StatementSync } from 'node:sqlite';
 import { bodyDigest, matchesDigest } from './body-digest.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
+import { ENTRY_TABLES, EntryReader, EntryWriter } from './sqlite-bodies.js';
 import type { SqliteFile } from './sqlite-file.js';
 
 const PAGE = 1_000;
+/** After every text, as SQLite orders values: the end of a range that has none. */
+const END = new Uint8Array(0);
 
 interface Statements {
   file: SqliteFile;
-  read: StatementSync;
+  reader: EntryReader;
+  writer: EntryWriter;
   head: StatementSync;
-  put: StatementSync;
   touch: StatementSync;
-  delete: StatementSync;
   page: StatementSync;
 }
 
@@ -36,8 +39,8 @@ export class SqliteStorageDriver extends DirectoryDriver {
 
   async read(key: string): Promise<StoredEntry | undefined> {
     assertKey(key, this.maxKeyBytes);
-    const { file, read } = await this.#open();
-    const row = file.read(() => read.get(key)) as { metadata: string; body: Uint8Array } | undefined;
+    const { file, reader } = await this.#open();
+    const row = file.read(() => reader.get(key));
     if (!row) return undefined;
     const metadata = JSON.parse(row.metadata) as EntryMetadata;
     if (metadata.size !== row.body.length || !matchesDigest(row.body, metadata.digest)) {
@@ -59,8 +62,8 @@ export class SqliteStorageDriver extends DirectoryDriver {
   async write(key: string, { body, metadata }: StoredEntry): Promise<void> {
     assertKey(key, this.maxKeyBytes);
     const text = JSON.stringify({ ...metadata, size: body.length, digest: metadata.digest ?? bodyDigest(body) });
-    const { file, put } = await this.#open();
-    await file.transact(() => put.run(key, text, body));
+    const { file, writer } = await this.#open();
+    await file.transact(() => writer.put(key, text, body));
   }
 
   override async touch(key: string, changed: Partial<EntryMetadata>): Promise<void> {
@@ -74,16 +77,17 @@ export class SqliteStorageDriver extends DirectoryDriver {
 
   async delete(key: string): Promise<void> {
     assertKey(key, this.maxKeyBytes);
-    const { file, delete: remove } = await this.#open();
-    await file.transact(() => remove.run(key));
+    const { file, writer } = await this.#open();
+    await file.transact(() => writer.delete(key));
   }
 
   async *list(prefix = '', { after, limit = Number.POSITIVE_INFINITY }: ListOptions = {}): AsyncIterable<string> {
     const { file, page } = await this.#open();
     const { start = '', end } = prefixRange(prefix);
-    for (let last: string | null = after ?? null, left = limit; left > 0; ) {
+    for (let last = after ?? null, left = limit; left > 0; ) {
       const asked = Math.min(PAGE, left);
-      const keys = file.read(() => page.all(last, start, end ?? null, asked)) as { key: string }[];
+      const from = last !== null && compareBytes(last, start) > 0 ? last : start;
+      const keys = file.read(() => page.all(from, last, end ?? END, asked)) as { key: string }[];
       for (const { key } of keys) yield key;
       if (keys.length < asked) return;
       left -= keys.length;
@@ -106,20 +110,16 @@ export class SqliteStorageDriver extends DirectoryDriver {
 function prepare(file: SqliteFile): Statements {
   const { database } = file;
   // Metadata before the body: whoever asks for it alone never touches the pages that the body fills.
-  database.exec(
-    'CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, metadata TEXT NOT NULL, body BLOB NOT NULL)',
-  );
+  database.exec(ENTRY_TABLES);
   return {
     file,
-    read: database.prepare('SELECT metadata, body FROM entries WHERE key = ?'),
+    reader: new EntryReader(database),
+    writer: new EntryWriter(database),
     head: database.prepare('SELECT metadata FROM entries WHERE key = ?'),
-    put: database.prepare(
-      'INSERT INTO entries (key, metadata, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET metadata = excluded.metadata, body = excluded.body',
-    ),
     touch: database.prepare('UPDATE entries SET metadata = ? WHERE key = ?'),
-    delete: database.prepare('DELETE FROM entries WHERE key = ?'),
+    // Each bound on its own, so that SQLite begins at the key where the last page ended, and ends with the range.
     page: database.prepare(
-      'SELECT key FROM entries WHERE (?1 IS NULL OR key > ?1) AND key >= ?2 AND (?3 IS NULL OR key < ?3) ORDER BY key LIMIT ?4',
+      'SELECT key FROM entries WHERE key >= ?1 AND key IS NOT ?2 AND key < ?3 ORDER BY key LIMIT ?4',
     ),
   };
 }

@@ -2,6 +2,7 @@ import {
   aborted,
   concat,
   HttpError,
+  LARGE_BODY_BYTES,
   originOf,
   parseEncoding,
   type Transport,
@@ -9,6 +10,7 @@ import {
   type TransportResponse,
 } from '@_all_docs/http';
 import type { Dispatcher } from 'undici';
+import { LargeBody } from './large-body.js';
 import { createAgent } from './undici-agent.js';
 
 export interface UndiciTransportOptions {
@@ -31,7 +33,10 @@ export interface ClosableTransport {
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** undici's dispatch over kept-alive HTTP/1.1: bodies are handed on as they came, compressed. */
+/**
+ * undici's dispatch over kept-alive HTTP/1.1: bodies are handed on as they came, compressed. A plain one of more than
+ * `LARGE_BODY_BYTES` is handed on as gzip.
+ */
 export function createUndiciTransport(options: UndiciTransportOptions): ClosableTransport {
   const { userAgent, maxBytes = 128 * 1024 * 1024, timeoutMs = 30_000, connections = 64 } = options;
   const settings = {
@@ -67,6 +72,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: TransportResponse) => void;
   readonly #reject: (error: Error) => void;
   readonly #chunks: Uint8Array[] = [];
+  #large: LargeBody | undefined;
   #length = 0;
   #status = 0;
   #headers: Record<string, string> = {};
@@ -114,19 +120,38 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.#length += chunk.length;
-    if (this.#length <= this.#maxBytes) this.#chunks.push(chunk);
-    else {
+    if (this.#length > this.#maxBytes) {
       const message = `${this.#request.url}: the body has more than ${this.#maxBytes} bytes`;
       controller.abort(new HttpError('ERR_TOO_LARGE', message));
+    } else if (this.#large) {
+      this.#large.push(chunk);
+    } else {
+      this.#chunks.push(chunk);
+      if (this.#length > LARGE_BODY_BYTES) this.#enlarge(controller);
+    }
+  }
+
+  /** The body turns out to be large. */
+  #enlarge(controller: Dispatcher.DispatchController): void {
+    try {
+      this.#large = new LargeBody(parseEncoding(this.#headers['content-encoding']), this.#maxBytes, controller);
+      for (const chunk of this.#chunks.splice(0)) this.#large.push(chunk);
+    } catch (error) {
+      controller.abort(error as Error);
     }
   }
 
   onResponseEnd(): void {
     this.#release();
+    const [status, headers] = [this.#status, this.#headers];
+    if (this.#large) {
+      this.#large.end().then((whole) => this.#resolve({ status, headers, ...whole }), this.#reject);
+      return;
+    }
     const body = concat(this.#chunks, this.#length);
     try {
-      const encoding = body.length === 0 ? 'identity' : parseEncoding(this.#headers['content-encoding']);
-      this.#resolve({ status: this.#status, headers: this.#headers, body, encoding });
+      const encoding = body.length === 0 ? 'identity' : parseEncoding(headers['content-encoding']);
+      this.#resolve({ status, headers, body, encoding });
     } catch (error) {
       this.#reject(error as Error);
     }
@@ -138,6 +163,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     this.#release();
+    this.#large?.destroy();
     this.#reject(failure(this.#request.url, error));
   }
 

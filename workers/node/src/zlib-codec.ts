@@ -1,43 +1,81 @@
-import { type Codec, type Encoding, HttpError, MAX_DECODED_BYTES } from '@_all_docs/http';
+import { type Codec, damaged, type Encoding, MAX_DECODED_BYTES, tooLarge, unpacked } from '@_all_docs/http';
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
 const gzip = promisify(zlib.gzip);
 /** Deflate never packs tighter than this; a trailer that claims more is lying about the size. */
 const MOST_RATIO = 1_032;
+/** What is unpacked at a time of a body that comes in pieces. */
+const PIECE_BYTES = 128 * 1024;
 
-/** Node's zlib: packs on the thread pool, unpacks in place (half the cost of a round trip through the pool). */
+/**
+ * Node's zlib: packs on the thread pool, unpacks in place (half the cost of a round trip through the pool), but for what
+ * comes in pieces.
+ */
 export const zlibCodec: Codec = {
   gzip: (bytes, effort) => gzip(bytes, effort === 'fast' ? { level: 1 } : {}),
   decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') return bytes;
+    const size = claimedSize(bytes, encoding, maxBytes);
     try {
-      return unpack(bytes, encoding, maxBytes);
+      return unpack(bytes, encoding, maxBytes, size);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        throw new HttpError('ERR_TOO_LARGE', `the body unpacks to more than ${maxBytes} bytes`);
-      }
-      throw new HttpError('ERR_ENCODING', `the ${encoding} bytes are damaged`, { cause });
+      if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+      throw damaged(encoding, cause);
     }
+  },
+  async *decodeStream(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
+    if (encoding === 'identity') {
+      yield bytes;
+      return;
+    }
+    claimedSize(bytes, encoding, maxBytes);
+    yield* unpacked(unpacker(encoding).end(bytes), encoding, maxBytes);
   },
 };
 
-function unpack(bytes: Uint8Array, encoding: Encoding, maxOutputLength: number): Uint8Array {
+function unpack(
+  bytes: Uint8Array,
+  encoding: Exclude<Encoding, 'identity'>,
+  maxOutputLength: number,
+  size: number,
+): Uint8Array {
   switch (encoding) {
     case 'gzip':
-      return zlib.gunzipSync(bytes, { maxOutputLength, chunkSize: outputSize(bytes) });
+      // The output is allocated once; memory that stays untouched costs nothing.
+      return zlib.gunzipSync(bytes, { maxOutputLength, chunkSize: Math.max(64, size) });
     case 'br':
       return zlib.brotliDecompressSync(bytes, { maxOutputLength });
     case 'zstd':
       return zlib.zstdDecompressSync(bytes, { maxOutputLength });
-    default:
+    case 'deflate':
       return zlib.inflateSync(bytes, { maxOutputLength });
   }
 }
 
-/** The size that the gzip trailer names, so that the output is allocated once; within what the input can hold. */
-function outputSize(bytes: Uint8Array): number {
-  if (bytes.length < 18) return 64;
+function unpacker(encoding: Exclude<Encoding, 'identity'>): Transform {
+  const options = { chunkSize: PIECE_BYTES };
+  switch (encoding) {
+    case 'gzip':
+      return zlib.createGunzip(options);
+    case 'br':
+      return zlib.createBrotliDecompress(options);
+    case 'zstd':
+      return zlib.createZstdDecompress(options);
+    case 'deflate':
+      return zlib.createInflate(options);
+  }
+}
+
+/**
+ * The size that a gzip trailer names; 0 when there is none, or one that the bytes cannot hold. A size past `maxBytes` is
+ * `ERR_TOO_LARGE` before any work: if it should be false, the bytes are damaged, and no better.
+ */
+function claimedSize(bytes: Uint8Array, encoding: Encoding, maxBytes: number): number {
+  if (encoding !== 'gzip' || bytes.length < 18) return 0;
   const size = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
-  return Math.max(64, Math.min(size, bytes.length * MOST_RATIO, 64 * 1024 * 1024));
+  if (size > bytes.length * MOST_RATIO) return 0;
+  if (size > maxBytes) throw tooLarge(maxBytes);
+  return size;
 }

@@ -1,4 +1,4 @@
-import { defaultCacheDirectory, deriveOrigin, readNpmSettings } from '@_all_docs/worker-node';
+import { defaultCacheDirectory, deriveOrigin, readNpmSettings, USE_MARKS } from '@_all_docs/worker-node';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -50,6 +50,22 @@ describe('readNpmSettings', () => {
     expect((await readNpmSettings('https://GIVEN.example:443/npm/', { cwd, env })).registry).toBe(
       'https://given.example/npm',
     );
+  });
+
+  it('is not what `_all_docs use` wrote, but what stood there before, also when npm hands it on', async () => {
+    const ours = 'http://127.0.0.1:8080/npm/';
+    const used = (kept = '') =>
+      `${USE_MARKS.begin} abc\nregistry=${ours}\n${USE_MARKS.end}\nsave-exact=true\n${kept && `${USE_MARKS.aside}${kept}\n`}`;
+    const registry = async (more = {}) =>
+      (await readNpmSettings(undefined, { cwd, env: { ...env, ...more } })).registry;
+    await project(used());
+    expect(await registry()).toBe(`https://${host('registry', 'org')}`);
+    await writeFile(join(env['HOME'] as string, '.npmrc'), 'registry=https://user.example/\n');
+    expect(await registry()).toBe('https://user.example');
+    await project(used('registry = "https://project.example/"'));
+    expect(await registry({ npm_config_registry: ours })).toBe('https://project.example');
+    expect(await registry({ npm_config_registry: 'https://env.example' })).toBe('https://env.example');
+    expect((await readNpmSettings(ours, { cwd, env })).registry).toBe('http://127.0.0.1:8080/npm');
   });
 
   it('has the token of that registry and of no other', async () => {

@@ -1,8 +1,10 @@
 import type { TransportRequest, TransportResponse } from '@_all_docs/http';
 import { type ClosableTransport, createUndiciTransport } from '@_all_docs/worker-node';
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { DatabaseSync } from 'node:sqlite';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { codeOf, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 
@@ -185,6 +187,68 @@ describe('the answer', () => {
     const paths = Array.from({ length: 200 }, (_, i) => `/${i}`);
     const answers = await Promise.all(paths.map((path) => send({ url: url + path })));
     expect(answers.map(textOf)).toEqual(paths);
+  });
+});
+
+describe('a large answer', () => {
+  const large = noise(9_000_000);
+  const bodies = async (): Promise<string> => {
+    const packed = gzipSync(large, { level: 1 });
+    return serve((request, response) => {
+      if (request.url === '/gzip') response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed);
+      else if (request.url === '/strange') response.writeHead(200, { 'content-encoding': 'rot13' }).end(large);
+      else if (request.url === '/cut') {
+        response.writeHead(200, { 'content-length': 10_000_000 }).write(large, () => request.socket.destroy());
+      } else if (request.url === '/unfinished') response.writeHead(200).write(large);
+      else response.end(large);
+    });
+  };
+
+  it('that came plain is handed on as gzip', async () => {
+    const response = await send({ url: await bodies() });
+    expect(response).toMatchObject({ status: 200, encoding: 'gzip' });
+    expect(response.headers).not.toHaveProperty('content-encoding');
+    expect(sameBytes(gunzipSync(response.body), large)).toBe(true);
+  });
+
+  it('that came as gzip is handed on byte for byte', async () => {
+    const url = await bodies();
+    const answers = await Promise.all([1, 2, 3].map(() => send({ url: `${url}/gzip` })));
+    for (const response of answers) {
+      expect(response.encoding).toBe('gzip');
+      expect(sameBytes(response.body, gzipSync(large, { level: 1 }))).toBe(true);
+    }
+  });
+
+  it('is ERR_TOO_LARGE past the limit, whole just below it', async () => {
+    const url = await bodies();
+    const limit = { maxBytes: large.length - 1 };
+    expect(await codeOf(() => send({ url }, limit))).toBe('ERR_TOO_LARGE');
+    await closable?.close();
+    closable = undefined;
+    const response = await send({ url }, { maxBytes: large.length });
+    expect(sameBytes(gunzipSync(response.body), large)).toBe(true);
+  });
+
+  it('that is cut is ERR_FETCH_FAILED, an unknown coding ERR_ENCODING, an aborted one ERR_ABORTED', async () => {
+    const url = await bodies();
+    expect(await codeOf(() => send({ url: `${url}/cut` }))).toBe('ERR_FETCH_FAILED');
+    expect(await codeOf(() => send({ url: `${url}/strange` }))).toBe('ERR_ENCODING');
+    const controller = new AbortController();
+    const unfinished = codeOf(() => send({ url: `${url}/unfinished`, signal: controller.signal }));
+    setTimeout(() => controller.abort(), 300);
+    expect(await unfinished).toBe('ERR_ABORTED');
+    expect((await send({ url })).encoding).toBe('gzip');
+  });
+
+  it('is held in memory that other parts of Node take as it is', async () => {
+    const { body } = await send({ url: `${await bodies()}/gzip` });
+    const database = new DatabaseSync(':memory:');
+    const row = database.prepare('SELECT length(?) AS bytes').get(body);
+    database.close();
+    expect(row?.['bytes']).toBe(body.length);
+    expect(hash('sha256', body)).toBe(hash('sha256', gzipSync(large, { level: 1 })));
+    expect(sameBytes(structuredClone(body), body)).toBe(true);
   });
 });
 

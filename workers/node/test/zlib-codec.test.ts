@@ -2,7 +2,7 @@ import { type Codec, type Encoding, webCodec } from '@_all_docs/http';
 import { zlibCodec } from '@_all_docs/worker-node';
 import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { codeOf, noise, sameBytes } from '../../../test/contract/_bytes.ts';
+import { codeOf, collect, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 
 const text = new TextEncoder().encode(
   JSON.stringify({ name: 'é\u{1f600}', versions: Array.from({ length: 500 }, (_, i) => `1.0.${i}`) }),
@@ -21,15 +21,27 @@ function lying(packed: Uint8Array, size: number): Uint8Array {
   return copy;
 }
 
-const codecs: [string, Codec, Encoding[]][] = [
-  ['zlibCodec', zlibCodec, ['gzip', 'deflate', 'br', 'zstd']],
-  ['webCodec', webCodec, ['gzip', 'deflate']],
+type Decode = (bytes: Uint8Array, encoding: Encoding, maxBytes?: number) => Promise<Uint8Array>;
+const whole =
+  (codec: Codec): Decode =>
+  async (...args) =>
+    codec.decode(...args);
+const inPieces =
+  (codec: Codec): Decode =>
+  async (...args) => {
+    const pieces = await collect(codec.decodeStream(...args));
+    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+  };
+
+const EVERY: Encoding[] = ['gzip', 'deflate', 'br', 'zstd'];
+const codecs: [string, Codec, Encoding[], Decode][] = [
+  ['zlibCodec', zlibCodec, EVERY, whole(zlibCodec)],
+  ['zlibCodec in pieces', zlibCodec, EVERY, inPieces(zlibCodec)],
+  ['webCodec', webCodec, ['gzip', 'deflate'], whole(webCodec)],
+  ['webCodec in pieces', webCodec, ['gzip', 'deflate'], inPieces(webCodec)],
 ];
 
-describe.each(codecs)('%s', (_, codec, encodings) => {
-  const decode = async (bytes: Uint8Array, encoding: Encoding, maxBytes?: number) =>
-    codec.decode(bytes, encoding, maxBytes);
-
+describe.each(codecs)('%s', (_, codec, encodings, decode) => {
   it('packs gzip that everybody unpacks', async () => {
     for (const bytes of [new Uint8Array(0), text, noise(200_000)]) {
       const packed = await codec.gzip(bytes);
@@ -123,5 +135,37 @@ describe.each(codecs)('%s', (_, codec, encodings) => {
     await decode(packed, 'gzip');
     await codec.gzip(text);
     expect(sameBytes(packed, copy)).toBe(true);
+  });
+});
+
+describe.each([
+  ['zlibCodec', zlibCodec],
+  ['webCodec', webCodec],
+])('%s, a body in pieces', (_, codec) => {
+  it('comes in small ones, however large it is', async () => {
+    let [length, largest] = [0, 0];
+    for await (const piece of codec.decodeStream(zlib.gzipSync(new Uint8Array(50_000_000)), 'gzip')) {
+      length += piece.length;
+      largest = Math.max(largest, piece.length);
+    }
+    expect(length).toBe(50_000_000);
+    expect(largest).toBeLessThan(2 ** 20);
+  });
+
+  it('may be left before its end', async () => {
+    for await (const piece of codec.decodeStream(zlib.gzipSync(noise(5_000_000)), 'gzip')) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+  });
+
+  it('is ERR_TOO_LARGE once it is, though its trailer is silent about it', async () => {
+    const packed = Buffer.concat([zlib.gzipSync(new Uint8Array(5_000_000)), zlib.gzipSync(text)]);
+    let length = 0;
+    const read = async () => {
+      for await (const piece of codec.decodeStream(packed, 'gzip', 1_000_000)) length += piece.length;
+    };
+    expect(await codeOf(read)).toBe('ERR_TOO_LARGE');
+    expect(length).toBeLessThanOrEqual(1_000_000);
   });
 });

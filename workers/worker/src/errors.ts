@@ -1,4 +1,13 @@
-export type WorkerErrorCode = 'ERR_BAD_WORK_ITEM' | 'ERR_LISTING_LOST' | 'ERR_NO_ORDERED_STORE' | 'ERR_QUEUE_CLOSED';
+export type WorkerErrorCode =
+  | 'ERR_BAD_PACKUMENT'
+  | 'ERR_BAD_WORK_ITEM'
+  | 'ERR_INTEGRITY'
+  | 'ERR_LISTING_LOST'
+  | 'ERR_NO_BLOB_STORE'
+  | 'ERR_NO_ORDERED_STORE'
+  | 'ERR_NO_TARBALL'
+  | 'ERR_NO_VERSION'
+  | 'ERR_QUEUE_CLOSED';
 
 export class WorkerError extends Error {
   readonly code: WorkerErrorCode;

@@ -3,14 +3,24 @@
 export { checkpointPrefix } from '@_all_docs/checkpoint';
 export type { CoverageReport } from '@_all_docs/partition';
 export { type BootstrapOptions, bootstrap, proveRun } from './bootstrap/bootstrap.js';
-export type { BootstrapEvent, BootstrapResult, Phase, ProgressEvent } from './bootstrap/events.js';
+export type { BootstrapEvent, BootstrapResult, Phase, ProgressEvent, TarballTally } from './bootstrap/events.js';
 export { learnedPivots, pivotsFor, teachPivots } from './bootstrap/learned-pivots.js';
 export { type OriginInfo, readOriginInfo } from './bootstrap/origin-info.js';
 export { type Outcome, Outcomes } from './bootstrap/outcomes.js';
 export { OWNER_PREFIX } from './bootstrap/owner.js';
 export { type BootstrapPlan, type PlannedStore, planBootstrap } from './bootstrap/plan.js';
 export { type Depth, listRuns, markPrefixes, RUN_PREFIX, type Run, runProgress } from './bootstrap/run.js';
-export { EVERYTHING, nameList, type RangeSelection, type Selection, scopeSelection } from './bootstrap/selection.js';
+export {
+  EVERYTHING,
+  type NameSelection,
+  nameList,
+  type RangeSelection,
+  type Selection,
+  scopeSelection,
+  versionList,
+  type WantedVersion,
+  type WantedVersions,
+} from './bootstrap/selection.js';
 export { codeOf, messageOf, WorkerError, type WorkerErrorCode } from './errors.js';
 export {
   type Env,

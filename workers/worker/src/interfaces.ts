@@ -1,5 +1,6 @@
 import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
-import type { Clock, Codec, Governor, Transport } from '@_all_docs/http';
+import type { Store } from '@_all_docs/content';
+import type { Clock, Codec, Governor, StreamingTransport, Transport } from '@_all_docs/http';
 import type { PackumentEnv } from '@_all_docs/packument';
 
 /** Where log lines go; each method is optional. */
@@ -18,6 +19,10 @@ export interface Env {
   registry: string;
   storage: StorageDriver | (() => StorageDriver | Promise<StorageDriver>);
   transport: Transport;
+  /** For tarballs: they are not held in memory. Follows no redirect by itself. */
+  streaming?: StreamingTransport | undefined;
+  /** Tarballs are kept there. */
+  blobs?: Store | undefined;
   /** Rows of the runtime: index, checkpoints, cursors, leases. */
   ordered?: OrderedStore | undefined;
   queue?: WorkQueue | undefined;

@@ -59,12 +59,3 @@ export function envOf(
 export function item<Payload>(type: string, payload: Payload, more: Partial<WorkItem> = {}): WorkItem<Payload> {
   return { type, id: `${type}-1`, payload, priority: 1, attempts: 0, ...more } as WorkItem<Payload>;
 }
-
-export async function codeOf(work: () => unknown): Promise<string | undefined> {
-  try {
-    await work();
-  } catch (error) {
-    return (error as { code?: string }).code ?? `no code: ${error}`;
-  }
-  return undefined;
-}

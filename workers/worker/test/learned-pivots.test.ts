@@ -4,13 +4,14 @@ import { Partition } from '@_all_docs/partition';
 import { EVERYTHING, learnedPivots, pivotsFor, teachPivots } from '@_all_docs/worker';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { codeOf } from '../../../test/contract/_bytes.ts';
 import { learnPivots } from '../src/bootstrap/learned-pivots.ts';
-import { codeOf } from './_env.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 
 const ORIGIN = 'https://replicate.example';
-const HALF = 5_000;
+const HALF_A_PAGE = 5_000;
+const PAGE_AND_A_HALF = 15_000;
 const run = (startedAt: number) => ({ origin: ORIGIN, startedAt });
 
 function recordsOf(counts: readonly number[], failed: ReadonlySet<number> = new Set()): PartitionRecord[] {
@@ -22,29 +23,41 @@ function recordsOf(counts: readonly number[], failed: ReadonlySet<number> = new 
   );
 }
 
+/** The records that lie in each part that pivots make. */
+function insidesOf(pivots: readonly string[], records: readonly PartitionRecord[]): PartitionRecord[][] {
+  return Partition.fromPivots(pivots).map((part) =>
+    records.filter(({ startKey }) => (startKey === null ? part.startKey === null : part.contains(startKey))),
+  );
+}
+
+const rowsOf = (records: readonly PartitionRecord[]) => records.reduce((sum, { rows }) => sum + rows, 0);
+
 describe('what a pass teaches', () => {
-  it('covers everything, drops only boundaries between small neighbours, and loses no row', async () => {
+  it('covers everything, and leaves about 20 parts or fewer, none of which could go with the next', async () => {
+    const count = fc.oneof(
+      fc.integer({ min: 0, max: 400 }),
+      fc.integer({ min: 0, max: 9_999 }),
+      fc.constantFrom(9_999, 9_999, 70_000, 200_000),
+    );
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.oneof(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 9_999 })), {
-          minLength: 1,
-          maxLength: 60,
-        }),
-        fc.array(fc.nat(59), { maxLength: 4 }),
+        fc.array(count, { minLength: 1, maxLength: 80 }),
+        fc.array(fc.nat(79), { maxLength: 4 }),
         async (counts, failing) => {
           const store = new MemoryOrderedStore();
-          const failed = new Set(failing);
-          const records = recordsOf(counts, failed);
+          const records = recordsOf(counts, new Set(failing));
           await learnPivots(store, run(1), EVERYTHING, records);
-          const next = Partition.fromPivots(await learnedPivots(store, ORIGIN));
-          const insides = next.map((part) =>
-            records.filter(({ startKey }) => (startKey === null ? part.startKey === null : part.contains(startKey))),
-          );
+          const insides = insidesOf(await learnedPivots(store, ORIGIN), records);
           expect(insides.flat()).toEqual(records);
-          for (const inside of insides) {
-            if (inside.length === 1) continue;
-            expect(inside.every(({ state }) => state === 'complete')).toBe(true);
-            expect(inside.reduce((sum, { rows }) => sum + rows, 0)).toBeLessThan(HALF);
+          const most = Math.max(PAGE_AND_A_HALF, rowsOf(records) / 20);
+          for (const [i, inside] of insides.entries()) {
+            if (inside.length > 1) {
+              expect(inside.every(({ state }) => state === 'complete')).toBe(true);
+              expect(rowsOf(inside)).toBeLessThan(most);
+            }
+            const next = insides[i + 1]?.[0];
+            if (next && [next, ...inside].every(({ state }) => state === 'complete'))
+              expect(rowsOf(inside) + next.rows).toBeGreaterThanOrEqual(most);
           }
         },
       ),
@@ -93,6 +106,27 @@ describe('teachPivots', () => {
     // A pass that was begun before does not undo it.
     await learnPivots(store, run(5), EVERYTHING, recordsOf([1]));
     expect(await learnedPivots(store, ORIGIN)).toHaveLength(4);
+  });
+
+  it('is for good: passes keep what was set while there is half a page on its two sides', async () => {
+    const store = new MemoryOrderedStore();
+    const counts = [3_000, 1_000, 1_000, 9_000, 200, 100];
+    const pivots = recordsOf(counts).flatMap(({ startKey }) => startKey ?? []);
+    const [small = '', , large = '', , last = ''] = pivots;
+    await teachPivots(store, ORIGIN, [small, large, last], { now: 1 });
+    for (const at of [2, 3]) {
+      await learnPivots(store, run(at), EVERYTHING, recordsOf(counts));
+      const learned = await learnedPivots(store, ORIGIN);
+      expect(learned).toEqual([large, last]);
+      const [first = [], second = []] = insidesOf(learned, recordsOf(counts));
+      expect(rowsOf(first)).toBeGreaterThanOrEqual(HALF_A_PAGE - 1);
+      expect(rowsOf(second)).toBeGreaterThanOrEqual(HALF_A_PAGE);
+    }
+    await learnPivots(store, run(4), EVERYTHING, recordsOf([10, 10, 10, 10, 10, 10]));
+    expect(await learnedPivots(store, ORIGIN)).toEqual([]);
+    // What went is forgotten.
+    await learnPivots(store, run(5), EVERYTHING, recordsOf(counts));
+    expect(await learnedPivots(store, ORIGIN)).toEqual([]);
   });
 
   it('loses nothing of two at once, and changes nothing for a pivot that cannot be one', async () => {

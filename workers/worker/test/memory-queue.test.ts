@@ -1,6 +1,7 @@
 import { createQueue, MemoryQueue } from '@_all_docs/worker';
 import { describe, expect, it } from 'vitest';
-import { codeOf, item, settle, VirtualClock } from './_env.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { item, settle, VirtualClock } from './_env.ts';
 
 const named = (id: string, priority = 1) => item('packument', { name: id }, { id, priority });
 

@@ -2,7 +2,7 @@ import { MemoryOrderedStore, type OrderedStore } from '@_all_docs/cache';
 import { MonthlyBudget } from '@_all_docs/worker';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { codeOf } from './_env.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
 
 fc.configureGlobal({ seed: 20250601 });
 

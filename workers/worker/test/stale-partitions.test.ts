@@ -1,6 +1,6 @@
 import { compareBytes, createPartitionKey } from '@_all_docs/cache';
 import { heldRanges, type KeyRange, Partition } from '@_all_docs/partition';
-import { bootstrap, EVERYTHING, learnedPivots, type RangeSelection } from '@_all_docs/worker';
+import { bootstrap, EVERYTHING, learnedPivots, type RangeSelection, teachPivots } from '@_all_docs/worker';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { envOf, json } from './_env.ts';
@@ -69,11 +69,25 @@ describe('after a pass', () => {
     expect(await pass()).toMatchObject({ names: 25_000, partitions: 3 });
     expect(await learnedPivots(env.storage.ordered, env.origin)).toEqual(boundaries);
 
+    state.names = numbered(25_000).filter((_, i) => i >= 13_000);
+    expect(await pass()).toMatchObject({ names: 12_000, partitions: 3 });
+    expect(await learnedPivots(env.storage.ordered, env.origin)).toEqual([]);
+    expect(await pass()).toMatchObject({ names: 12_000, partitions: 2 });
+  });
+
+  it('boundaries that somebody set stay while there is half a page on their two sides', async () => {
+    const { state, pass, held, env } = world(numbered(25_000));
+    const boundaries = ['pkg-009', 'pkg-018'];
+    await teachPivots(env.storage.ordered, env.origin, boundaries, { now: env.clock.now() });
+    expect(await pass()).toMatchObject({ names: 25_000, partitions: 3 });
+    expect(await held()).toEqual(cut(boundaries));
+    expect(await pass()).toMatchObject({ partitions: 3 });
+
     state.names = numbered(25_000).filter((_, i) => i >= 18_000);
     expect(await pass()).toMatchObject({ names: 7_000, partitions: 3 });
-    expect(await learnedPivots(env.storage.ordered, env.origin)).toEqual([boundaries[1]]);
+    expect(await learnedPivots(env.storage.ordered, env.origin)).toEqual(['pkg-018']);
     expect(await pass()).toMatchObject({ names: 7_000, partitions: 2 });
-    expect(await held()).toEqual(cut([boundaries[1] as string]));
+    expect(await held()).toEqual(cut(['pkg-018']));
   });
 
   it('first pivots cut the first pass only', async () => {

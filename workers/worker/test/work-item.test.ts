@@ -1,6 +1,7 @@
 import { assertWorkItem, type WorkItem } from '@_all_docs/worker';
 import { describe, expect, it } from 'vitest';
-import { codeOf, item } from './_env.ts';
+import { codeOf } from '../../../test/contract/_bytes.ts';
+import { item } from './_env.ts';
 
 describe('assertWorkItem', () => {
   it.each([

@@ -42,7 +42,9 @@ export function bootstrapCommand(io: Io): Command {
   for (const option of [...rangeOptions(), ...networkOptions()]) command.addOption(option);
   return command
     .addOption(
-      new Option('--depth <depth>', 'how much of each package').choices(['names', 'packuments']).default('packuments'),
+      new Option('--depth <depth>', 'how much of each package')
+        .choices(['names', 'packuments', 'tarballs'])
+        .default('packuments'),
     )
     .addOption(formOption())
     .addOption(checkOption())
@@ -86,7 +88,8 @@ async function work(
   return exitCode;
 }
 
-function exitCodeFor({ status }: BootstrapResult, { reason }: AbortSignal): number {
+/** The exit code that says how a bootstrap ended. */
+export function exitCodeFor({ status }: BootstrapResult, { reason }: AbortSignal): number {
   if (status === 'done') return EXIT.done;
   if (status === 'interrupted') return reason instanceof Interruption ? reason.exitCode : EXIT.failure;
   return status === 'throttled' ? EXIT.stopped : EXIT.incomplete;

@@ -24,7 +24,12 @@ export function statusCommand(io: Io): Command {
     );
 }
 
-type RunStatus = Run & { state: 'done' | 'unfinished'; percentListed: number; percentFetched: number };
+type RunStatus = Run & {
+  state: 'done' | 'unfinished';
+  percentListed: number;
+  percentFetched: number;
+  percentKept: number;
+};
 
 interface Status {
   cache: string;
@@ -49,9 +54,15 @@ async function readStatus(env: NodeEnv): Promise<Status> {
   }
   const runs = await Promise.all(
     (await listRuns(store)).map(async (run) => {
-      const { listed, fetched } = await runProgress(cache, run);
+      const { listed, fetched, kept } = await runProgress(cache, run);
       const state = run.finishedAt === undefined ? ('unfinished' as const) : ('done' as const);
-      return { ...run, state, percentListed: listed.percentComplete, percentFetched: fetched.percentComplete };
+      return {
+        ...run,
+        state,
+        percentListed: listed.percentComplete,
+        percentFetched: fetched.percentComplete,
+        percentKept: kept.percentComplete,
+      };
     }),
   );
   return {
@@ -86,12 +97,14 @@ function describe(status: Status): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describeRun({ selection, depth, startedAt, state, percentListed, percentFetched }: RunStatus): string {
+function describeRun(run: RunStatus): string {
+  const { selection, depth, startedAt, state, percentListed, percentFetched, percentKept } = run;
   const what =
     selection.kind === 'names'
       ? `${formatNumber(selection.count)} names`
       : `[${selection.startKey ?? 'first'} to ${selection.endKey ?? 'last'})`;
   const listed = selection.kind === 'range' ? `, ${percentListed} % listed` : '';
   const fetched = depth === 'names' ? '' : `, ${percentFetched} % fetched`;
-  return `${new Date(startedAt).toISOString()}  ${what}, depth ${depth}: ${state}${listed}${fetched}`;
+  const kept = depth === 'tarballs' ? `, ${percentKept} % of their tarballs kept` : '';
+  return `${new Date(startedAt).toISOString()}  ${what}, depth ${depth}: ${state}${listed}${fetched}${kept}`;
 }

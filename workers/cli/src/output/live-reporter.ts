@@ -7,6 +7,13 @@ import { describeProgress, describeResult, PHASE_NAMES } from './words.js';
 // biome-ignore lint/suspicious/noExplicitAny: listr2 names its renderers in the type; any of them will do
 type Task = ListrTaskWrapper<any, any, any>;
 
+/** What follows the listing. */
+const FETCHING: Record<Depth, Phase[]> = {
+  names: [],
+  packuments: ['fetch'],
+  tarballs: ['fetch', 'tarballs'],
+};
+
 /** Live progress on a terminal: one line a phase, rewritten in place. */
 export class LiveReporter implements Reporter {
   readonly #io: Io;
@@ -19,7 +26,7 @@ export class LiveReporter implements Reporter {
   constructor(io: Io, terminal: NodeJS.WriteStream, selection: Selection, depth: Depth) {
     this.#io = io;
     const listing: Phase[] = selection.kind === 'range' ? ['list', 'prove'] : [];
-    this.#phases = depth === 'names' ? listing : [...listing, 'fetch'];
+    this.#phases = [...listing, ...FETCHING[depth]];
     const tasks = this.#phases.map((phase) => ({
       title: PHASE_NAMES[phase],
       task: (_: unknown, task: Task) => this.#run(phase, task),

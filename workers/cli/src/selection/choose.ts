@@ -48,7 +48,8 @@ export async function chooseSelection(flags: SelectionFlags): Promise<Selection>
   return { kind: 'range', ...range, pivots };
 }
 
-async function readText(file: string): Promise<string> {
+/** The text of a file, `-` for standard input. `ERR_NO_FILE`. */
+export async function readText(file: string): Promise<string> {
   try {
     return file === '-' ? await readStream(process.stdin) : await readFile(file, 'utf8');
   } catch (cause) {

@@ -6,16 +6,27 @@ import { codeOf, messageOf, WorkerError } from '../errors.js';
 import type { Env } from '../interfaces.js';
 import type { Context } from './context.js';
 import type { BootstrapEvent, BootstrapResult } from './events.js';
-import { fetchPhase, namesIn, type Wanted } from './fetch-phase.js';
+import { fetchPhase, namesIn } from './fetch-phase.js';
 import { learnPivots, pivotsFor } from './learned-pivots.js';
 import { listPhase } from './list-phase.js';
+import { listedNames } from './listed-names.js';
 import { Meter } from './meter.js';
 import { readOriginInfo } from './origin-info.js';
 import { Outcomes } from './outcomes.js';
 import { Owner } from './owner.js';
-import { type Depth, fetchCheckpoint, listCheckpoint, type Run, readRun, runId, writeRun } from './run.js';
+import {
+  type Depth,
+  fetchCheckpoint,
+  keepCheckpoint,
+  listCheckpoint,
+  type Run,
+  readRun,
+  runId,
+  writeRun,
+} from './run.js';
 import { chunkPartitions, type RangeSelection, rangePartitions, type Selection } from './selection.js';
 import { dropStalePartitions } from './stale-partitions.js';
+import type { TarballKeeper } from './tarball-keeper.js';
 
 export interface BootstrapOptions {
   selection: Selection;
@@ -59,7 +70,8 @@ export async function bootstrap(
   await context.owner.register(started);
   try {
     await work(options, context, result);
-    if (context.tally.failed > 0 || result.coverage?.holds === false) result.status = 'incomplete';
+    const { failed, tarballs } = context.tally;
+    if (failed > 0 || (tarballs?.failed ?? 0) > 0 || result.coverage?.holds === false) result.status = 'incomplete';
     context.run.finishedAt = env.clock.now();
     await writeRun(context.store, context.run);
   } catch (error) {
@@ -81,7 +93,9 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
     result.names = names.length;
     const ranges = chunkPartitions(names);
     result.partitions = ranges.length;
-    await fetchPhase(context, ranges, async (range) => namesIn(names, range), names.length);
+    const namesOf = async (range: KeyRange) => namesIn(names, range);
+    await fetchPhase(context, ranges, namesOf, names.length);
+    if (context.keeper) await keepTarballs(context, ranges, namesOf, names.length);
     return;
   }
   await list(selection, context);
@@ -94,8 +108,15 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
   if (context.run.depth === 'names') return;
   const listed = records.filter(({ state }) => state === 'complete');
   const total = listed.reduce((sum, { rows }) => sum + rows, 0);
-  await fetchPhase(context, listed, (range) => listedNames(context, range), total);
+  const namesOf = (range: KeyRange) => listedNames(context, range);
+  await fetchPhase(context, listed, namesOf, total);
+  if (context.keeper) await keepTarballs(context, listed, namesOf, total);
 }
+
+const keepTarballs: typeof fetchPhase = async (...args) => {
+  const { tarballPhase } = await import('./tarball-phase.js');
+  await tarballPhase(...args);
+};
 
 /** Nothing is listed twice in one run: a finished pass is taken as it is. */
 async function list(selection: RangeSelection, context: Context): Promise<void> {
@@ -142,7 +163,7 @@ export async function proveRun(
     ? { before: run.before?.docCount ?? 0, after: run.after?.docCount ?? 0, moved: movement(run) }
     : undefined;
   const failed = records.filter(({ state }) => state !== 'complete');
-  const coverage = await proveCoverage(covered, (range) => client.held(range), whole, total);
+  const coverage = await proveCoverage(covered, (range) => client.heldTable(range), whole, total);
   for (const { startKey, endKey, error } of failed) {
     coverage.problems.push({
       kind: 'missing',
@@ -157,16 +178,6 @@ function movement({ before, after, foreignRows = 0 }: Run): number {
   const changes =
     before?.updateSeq !== undefined && after?.updateSeq !== undefined ? after.updateSeq - before.updateSeq : 0;
   return Math.max(0, changes) + foreignRows;
-}
-
-async function listedNames({ partitions }: Context, range: KeyRange): Promise<Wanted[]> {
-  const rows = await partitions.held(range);
-  if (!rows)
-    throw new WorkerError(
-      'ERR_LISTING_LOST',
-      `the stored rows of [${range.startKey}-${range.endKey}) are gone; run partition fetch for this range, then the same command again`,
-    );
-  return rows.map(({ id, value }) => ({ name: id, rev: value?.rev }));
 }
 
 async function prepare(
@@ -188,6 +199,7 @@ async function prepare(
   const id = runId({ origin, registry, depth, form }, selection);
   const listing = listCheckpoint(cache, id);
   const fetching = fetchCheckpoint(cache, id);
+  const keeping = keepCheckpoint(cache, id);
   const known = await readRun(store, id);
   const resumed = known !== undefined && known.finishedAt === undefined;
   let run = known;
@@ -195,12 +207,14 @@ async function prepare(
     // Marks first: a run must never begin with those of the one before.
     await listing.clear();
     await fetching.clear();
+    await keeping.clear();
     run = { id, origin, registry, depth, form, selection: selectedIn(selection), startedAt: env.clock.now() };
     await writeRun(store, run);
   }
   const outcomes = new Outcomes(store, registry);
   await outcomes.load();
   report({ type: 'start', run: id, resumed, origin, registry });
+  const packuments = new PackumentClient({ env: { ...env, storage: driver }, form, check });
   const context: Context = {
     env,
     cache,
@@ -210,15 +224,37 @@ async function prepare(
     meter: new Meter(env, report),
     outcomes,
     partitions: new PartitionClient({ env: { ...env, storage: driver } }),
-    packuments: new PackumentClient({ env: { ...env, storage: driver }, form, check }),
+    packuments,
     listing,
     fetching,
+    keeping,
+    keeper: depth === 'tarballs' ? await createKeeper(selection, { env, store, packuments, signal }) : undefined,
     concurrency,
     signal,
     report,
-    tally: { stored: 0, unchanged: 0, held: 0, absent: 0, failed: 0 },
+    tally: {
+      ...{ stored: 0, unchanged: 0, held: 0, absent: 0, failed: 0 },
+      tarballs:
+        depth === 'tarballs' ? { stored: 0, held: 0, absent: 0, failed: 0, mismatched: 0, bytes: 0 } : undefined,
+    },
   };
   return { context, resumed };
+}
+
+/** Loads what tarballs need only where they are wanted. `ERR_NO_BLOB_STORE` where there is no place for them. */
+async function createKeeper(
+  selection: Selection,
+  { env, ...parts }: Pick<Context, 'env' | 'store' | 'packuments' | 'signal'>,
+): Promise<TarballKeeper> {
+  const { streaming, blobs } = env;
+  if (!streaming || !blobs)
+    throw new WorkerError(
+      'ERR_NO_BLOB_STORE',
+      'a bootstrap of tarballs needs a store for blobs and a transport that streams; hand them in as blobs and streaming',
+    );
+  const { TarballKeeper } = await import('./tarball-keeper.js');
+  const versions = selection.kind === 'names' ? selection.versions : undefined;
+  return new TarballKeeper({ env: { ...env, streaming, blobs }, ...parts, versions });
 }
 
 /** What a run remembers of its selection: neither how it is cut nor thousands of names. */

@@ -4,11 +4,12 @@ import type { PackumentClient } from '@_all_docs/packument';
 import type { PartitionClient } from '@_all_docs/partition';
 import { codeOf } from '../errors.js';
 import type { Env } from '../interfaces.js';
-import type { BootstrapEvent } from './events.js';
+import type { BootstrapEvent, TarballTally } from './events.js';
 import type { Meter } from './meter.js';
 import type { Outcomes } from './outcomes.js';
 import type { Owner } from './owner.js';
 import type { Run } from './run.js';
+import type { TarballKeeper } from './tarball-keeper.js';
 
 /** What the phases of one bootstrap share. */
 export interface Context {
@@ -23,10 +24,20 @@ export interface Context {
   packuments: PackumentClient;
   listing: PartitionCheckpoint;
   fetching: PartitionCheckpoint;
+  keeping: PartitionCheckpoint;
+  /** Where tarballs are wanted, too. */
+  keeper: TarballKeeper | undefined;
   concurrency: number;
   signal: AbortSignal;
   report: (event: BootstrapEvent) => void;
-  tally: { stored: number; unchanged: number; held: number; absent: number; failed: number };
+  tally: {
+    stored: number;
+    unchanged: number;
+    held: number;
+    absent: number;
+    failed: number;
+    tarballs: TarballTally | undefined;
+  };
 }
 
 /** How long a partition is leased; renewed while it is worked on. */
@@ -38,10 +49,15 @@ const ITEM_ERRORS = new Set([
   'ERR_BAD_PACKUMENT',
   'ERR_BAD_PAGE',
   'ERR_BAD_URL',
+  'ERR_BLOB_TOO_LARGE',
   'ERR_BLOCKED',
   'ERR_ENCODING',
   'ERR_FETCH_FAILED',
+  'ERR_FORBIDDEN_HOST',
+  'ERR_INTEGRITY',
   'ERR_KEY_TOO_LONG',
+  'ERR_NO_TARBALL',
+  'ERR_NO_VERSION',
   'ERR_TIMEOUT',
   'ERR_TOO_LARGE',
   'ERR_TOO_MANY_REDIRECTS',

@@ -1,6 +1,6 @@
 import type { CoverageReport } from '@_all_docs/partition';
 
-export type Phase = 'list' | 'fetch' | 'prove';
+export type Phase = 'list' | 'fetch' | 'prove' | 'tarballs';
 
 /** What a bootstrap tells while it works. The command line prints these as NDJSON. */
 export type BootstrapEvent =
@@ -15,6 +15,8 @@ export interface ProgressEvent {
   phase: Phase;
   /** Names listed, or packages settled. */
   done: number;
+  /** Tarballs settled, in their phase: how many there are is known when all documents have been read. */
+  tarballs?: number | undefined;
   /** `undefined` while nobody knows. */
   total: number | undefined;
   /** Per second, over the last seconds. */
@@ -29,9 +31,23 @@ export interface ProgressEvent {
   pausedSeconds: number;
 }
 
+/** What became of tarballs. */
+export interface TarballTally {
+  /** Fetched, verified and kept; and kept already. */
+  stored: number;
+  held: number;
+  /** Listed in a document, and the registry says that there is none. */
+  absent: number;
+  failed: number;
+  /** Of those that failed: not what the document, or the lockfile, says. */
+  mismatched: number;
+  /** Of those that were fetched. */
+  bytes: number;
+}
+
 /** How a bootstrap ended. */
 export interface BootstrapResult {
-  /** `incomplete`: partitions or packages failed; `throttled`: rate limit or budget ended it; `interrupted`: the caller did. */
+  /** `incomplete`: partitions, packages or tarballs failed; `throttled`: rate limit or budget ended it; `interrupted`: the caller did. */
   status: 'done' | 'incomplete' | 'throttled' | 'interrupted';
   run: string;
   resumed: boolean;
@@ -45,6 +61,8 @@ export interface BootstrapResult {
   /** Names that the registry has no document for. */
   absent: number;
   failed: number;
+  /** `undefined` where none were asked for. */
+  tarballs: TarballTally | undefined;
   bytes: number;
   requests: number;
   throttled: number;

@@ -1,36 +1,19 @@
 import { compareBytes, createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
-import type { PartitionLease } from '@_all_docs/checkpoint';
 import type { KeyRange } from '@_all_docs/partition';
 import { codeOf, messageOf } from '../errors.js';
-import { type Context, isItemError, LEASE_MS } from './context.js';
-
-/** A name to fetch, with the revision that the listing gave for it. */
-export interface Wanted {
-  name: string;
-  rev?: string | undefined;
-}
-
-/** A partition under way: it is marked when all its names are settled. */
-interface Portion {
-  lease: PartitionLease;
-  /** Nothing of it is held: no name needs to be looked up before it is asked for. */
-  fresh: boolean;
-  open: number;
-  names: number;
-  failed: number;
-}
+import { type Context, isItemError } from './context.js';
+import { type Wanted, type WantedNames, walk } from './walk.js';
 
 interface Task extends Wanted {
-  portion: Portion;
+  /** Nothing of its portion is held: it need not be looked up before it is asked for. */
+  fresh: boolean;
 }
-
-const OTHERS_POLL_MS = 500;
 
 /** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
 export async function fetchPhase(
   context: Context,
   ranges: readonly KeyRange[],
-  namesOf: (range: KeyRange) => Promise<readonly Wanted[]>,
+  namesOf: (range: KeyRange) => Promise<WantedNames>,
   total: number,
 ): Promise<void> {
   const { fetching, meter } = context;
@@ -38,114 +21,55 @@ export async function fetchPhase(
   await fetching.retryFailed();
   const { stats } = await fetching.getProgress();
   meter.begin('fetch', total, stats.rows);
-  await new Fetcher(context, namesOf).run();
+  await walk<Task>(context, {
+    marks: fetching,
+    namesOf,
+    async *tasksOf(wanted) {
+      const fresh = !(await holdsAny(context, wanted));
+      for (const { name, rev } of wanted) yield { name, rev, fresh };
+    },
+    work: (task) => fetchOne(context, task),
+    noun: 'packages',
+  });
   meter.flush();
 }
 
-class Fetcher {
-  readonly #context: Context;
-  readonly #namesOf: (range: KeyRange) => Promise<readonly Wanted[]>;
-  #fatal: unknown;
-
-  constructor(context: Context, namesOf: (range: KeyRange) => Promise<readonly Wanted[]>) {
-    this.#context = context;
-    this.#namesOf = namesOf;
-  }
-
-  /** As many runners as the concurrency allows pull from one cursor: nothing waits in memory but what they hold. */
-  async run(): Promise<void> {
-    const cursor = this.#cursor();
-    await Promise.all(Array.from({ length: this.#context.concurrency }, () => this.#runner(cursor)));
-    if (this.#fatal !== undefined) throw this.#fatal;
-    this.#context.signal.throwIfAborted();
-  }
-
-  /** Never rejects: what one name meets is its outcome, what all would meet stops the work. */
-  async #runner(cursor: AsyncGenerator<Task>): Promise<void> {
-    try {
-      for (;;) {
-        const { value: task, done } = await cursor.next();
-        if (done || this.#stopped) return;
-        await this.#fetch(task);
-        await this.#close(task.portion);
-      }
-    } catch (error) {
-      this.#fatal ??= error;
-    }
-  }
-
-  get #stopped(): boolean {
-    return this.#fatal !== undefined || this.#context.signal.aborted;
-  }
-
-  async *#cursor(): AsyncGenerator<Task> {
-    const { fetching, owner, env, signal } = this.#context;
-    while (!this.#stopped) {
-      const lease = await fetching.claim(owner.id, env.clock.now(), LEASE_MS, owner.isAlive);
-      if (!lease) {
-        if (!(await fetching.isLeasedByOthers(owner.id, env.clock.now(), owner.isAlive))) return;
-        await env.clock.sleep(OTHERS_POLL_MS, signal).catch(() => undefined);
-        continue;
-      }
-      const wanted = await this.#namesOf(lease.record);
-      // One more than the names, given back below: a portion must not be finished while it is still being handed out.
-      const fresh = !(await holdsAny(this.#context, wanted));
-      const portion: Portion = { lease, fresh, open: wanted.length + 1, names: wanted.length, failed: 0 };
-      for (const { name, rev } of wanted) yield { name, rev, portion };
-      await this.#close(portion);
-    }
-  }
-
-  async #fetch({ name, rev, portion }: Task): Promise<void> {
-    const { packuments, run, meter, tally, outcomes, env, signal } = this.#context;
-    const known = portion.fresh ? undefined : await packuments.heldMetadata(name);
-    if (known && (known.storedAt >= run.startedAt || (rev !== undefined && known.rev === rev))) {
-      tally.held += 1;
-      meter.add(1);
-      return;
-    }
-    try {
-      const result = await packuments.fetch(name, { known, signal });
-      tally[result.outcome] += 1;
-      if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
-      else await outcomes.fetched(name);
-    } catch (error) {
-      if (!isItemError(error)) throw error;
-      await this.#fail(name, error, portion);
-    }
+async function fetchOne(context: Context, { name, rev, fresh }: Task): Promise<boolean> {
+  const { packuments, run, meter, tally, outcomes, keeper, env, signal } = context;
+  const known = fresh ? undefined : await packuments.heldMetadata(name);
+  const isHeld =
+    known &&
+    (known.storedAt >= run.startedAt || (rev !== undefined && known.rev === rev) || (await keeper?.isEnough(name)));
+  if (isHeld) {
+    tally.held += 1;
     meter.add(1);
+    return true;
   }
+  let whole = true;
+  try {
+    const result = await packuments.fetch(name, { known, signal });
+    tally[result.outcome] += 1;
+    if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
+    else await outcomes.fetched(name);
+  } catch (error) {
+    if (!isItemError(error)) throw error;
+    await fail(context, name, error);
+    whole = false;
+  }
+  meter.add(1);
+  return whole;
+}
 
-  async #fail(name: string, error: unknown, portion: Portion): Promise<void> {
-    const { outcomes, meter, tally, report, env } = this.#context;
-    portion.failed += 1;
-    tally.failed += 1;
-    meter.errors += 1;
-    report({ type: 'error', code: codeOf(error) ?? '', message: messageOf(error), name });
-    await outcomes.failed(name, error, env.clock.now());
-  }
-
-  async #close(portion: Portion): Promise<void> {
-    const { fetching, owner, env } = this.#context;
-    portion.open -= 1;
-    const { record } = portion.lease;
-    if (portion.open === 0) {
-      if (portion.failed > 0)
-        await fetching.markFailed(record.index, `${portion.failed} of ${portion.names} packages failed`);
-      else await fetching.markComplete(record.index, { rows: portion.names });
-      return;
-    }
-    const now = env.clock.now();
-    if (portion.lease.until - now > LEASE_MS / 2) return;
-    portion.lease.until = now + LEASE_MS;
-    // Somebody took it over, as leases allow: both do the same work, and either may mark it.
-    await fetching.renew({ ...portion.lease, owner: owner.id }, now, LEASE_MS).catch(() => undefined);
-  }
+async function fail({ outcomes, meter, tally, report, env }: Context, name: string, error: unknown): Promise<void> {
+  tally.failed += 1;
+  meter.errors += 1;
+  report({ type: 'error', code: codeOf(error) ?? '', message: messageOf(error), name });
+  await outcomes.failed(name, error, env.clock.now());
 }
 
 /** Whether the store holds the document of any of these names, which are in order. Keys of one registry sort as the names do. */
-async function holdsAny({ env, packuments }: Context, wanted: readonly Wanted[]): Promise<boolean> {
-  const first = wanted[0]?.name;
+async function holdsAny({ env, packuments }: Context, wanted: WantedNames): Promise<boolean> {
+  const first = wanted.at(0)?.name;
   const last = wanted.at(-1)?.name;
   if (first === undefined || last === undefined) return false;
   if (await packuments.heldMetadata(first)) return true;

@@ -1,6 +1,6 @@
 import { encodeOrigin, type OrderedStore } from '@_all_docs/cache';
 import type { PartitionRecord } from '@_all_docs/checkpoint';
-import { addPivots, type KeyRange, mergeSmall } from '@_all_docs/partition';
+import { addPivots, type KeyRange, mergeSmall, PAGE_LIMIT } from '@_all_docs/partition';
 import type { Run } from './run.js';
 import type { RangeSelection } from './selection.js';
 
@@ -8,9 +8,20 @@ interface Learned {
   pivots: string[];
   /** When the pass began that found them, or when somebody set them. */
   at: number;
+  /** Those among them that somebody set. */
+  taught?: string[];
 }
 
-/** Boundaries that the last whole pass found by splitting; none before the first one. */
+/**
+ * A partition of many pages is listed as a chain: one request a page, and one or two more at its end. Were each page that
+ * a pass finds cut off for good, the next pass would ask two or three times for each, and more often the more they grow. So
+ * many chains cost some forty requests more than one, and are enough to keep as many under way as the pace allows.
+ */
+const MOST_CHAINS = 20;
+/** What grows out of a page a little is no chain of its own. */
+const LEAST_ROWS = 1.5 * PAGE_LIMIT;
+
+/** Where the next pass over all names is cut, as the last one found it and as was set since; nowhere before the first one. */
 export async function learnedPivots(store: OrderedStore, origin: string): Promise<string[]> {
   return (await readLearned(store, origin)).learned?.pivots ?? [];
 }
@@ -25,8 +36,9 @@ export async function pivotsFor(
 }
 
 /**
- * Remembers how a pass over all names was cut, so that the next one can list its parts side by side. Boundaries between
- * partitions that together hold few rows are dropped. What was learned from a later pass is kept.
+ * Remembers where to cut the next pass over all names, so that it can list its parts side by side: at those boundaries of
+ * this one that leave about {@link MOST_CHAINS} parts or fewer, and at those that somebody set, unless they
+ * leave less than half a page. What was learned from a later pass is kept.
  */
 export async function learnPivots(
   store: OrderedStore,
@@ -40,8 +52,14 @@ export async function learnPivots(
     endKey,
     rows: state === 'complete' ? rows : undefined,
   }));
-  const pivots = mergeSmall(counted).flatMap(({ startKey }) => (startKey === null ? [] : [startKey]));
-  await update(store, origin, (learned) => (learned && learned.at > startedAt ? learned : { pivots, at: startedAt }));
+  const total = counted.reduce((sum, { rows = 0 }) => sum + rows, 0);
+  const most = Math.max(LEAST_ROWS, total / MOST_CHAINS);
+  await update(store, origin, (learned) => {
+    if (learned && learned.at > startedAt) return learned;
+    const taught = new Set(learned?.taught);
+    const pivots = mergeSmall(counted, most, taught).flatMap(({ startKey }) => (startKey === null ? [] : [startKey]));
+    return { pivots, at: startedAt, taught: pivots.filter((pivot) => taught.has(pivot)) };
+  });
 }
 
 /** Adds boundaries to those learned (to `first` where none are) and gives all of them. `ERR_BAD_PIVOTS` when one cannot be a boundary. */
@@ -54,6 +72,7 @@ export async function teachPivots(
   const { pivots } = await update(store, origin, (learned) => ({
     pivots: addPivots(learned?.pivots ?? first, added),
     at: now,
+    taught: addPivots(learned?.taught ?? [], added),
   }));
   return pivots;
 }

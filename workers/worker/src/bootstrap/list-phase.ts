@@ -46,8 +46,8 @@ async function listPartition(context: Context, { record: first }: PartitionLease
   let record = first;
   try {
     for (;;) {
-      const { startKey, endKey, rows, rest, totalRows, dropped } = await partitions.list(record, signal);
-      await partitions.store({ startKey, endKey }, rows, totalRows);
+      const { startKey, endKey, table, rest, totalRows, dropped } = await partitions.list(record, signal);
+      await partitions.store({ startKey, endKey }, table, totalRows);
       run.foreignRows = (run.foreignRows ?? 0) + dropped.foreign;
       const odd = dropped.outside + dropped.repeated;
       if (odd > 0) {
@@ -58,12 +58,12 @@ async function listPartition(context: Context, { record: first }: PartitionLease
         });
       }
       if (rest === undefined) {
-        await listing.markComplete(record.index, { rows: rows.length });
-        meter.add(rows.length);
+        await listing.markComplete(record.index, { rows: table.length });
+        meter.add(table.length);
         return;
       }
-      record = await listing.split(record.index, rest, { rows: rows.length });
-      meter.add(rows.length);
+      record = await listing.split(record.index, rest, { rows: table.length });
+      meter.add(table.length);
     }
   } catch (error) {
     if (!isItemError(error)) throw error;

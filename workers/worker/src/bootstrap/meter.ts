@@ -9,6 +9,8 @@ const WINDOW_MS = 10_000;
 export class Meter {
   done = 0;
   errors = 0;
+  /** Tarballs settled; `undefined` before their phase. */
+  tarballs: number | undefined;
   #phase: Phase = 'list';
   #total: number | undefined;
   #reportedAt = 0;
@@ -63,6 +65,7 @@ export class Meter {
       type: 'progress',
       phase: this.#phase,
       done: this.done,
+      tarballs: this.tarballs,
       total: this.#total,
       rate: Math.round(rate * 10) / 10,
       etaSeconds: left === undefined || rate === 0 ? undefined : Math.ceil(left / rate),

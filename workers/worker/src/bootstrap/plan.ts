@@ -2,7 +2,7 @@ import { createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
 import type { PackumentForm } from '@_all_docs/packument';
 import { PAGE_LIMIT } from '@_all_docs/partition';
 import type { Env } from '../interfaces.js';
-import { learnedPivots } from './learned-pivots.js';
+import { pivotsFor } from './learned-pivots.js';
 import { countRange, readOriginInfo } from './origin-info.js';
 import type { Depth } from './run.js';
 import { type RangeSelection, rangePartitions, type Selection } from './selection.js';
@@ -109,7 +109,9 @@ async function countPackages(selection: Selection, env: Env): Promise<number | u
 /** The root before and after; pages, and for each partition one more that says there is nothing more. */
 async function listRequests(selection: RangeSelection, packages: number, env: Env): Promise<number> {
   const store = env.ordered ?? (await createStorageDriver(env)).ordered;
-  const pivots = selection.pivots ?? (store ? await learnedPivots(store, env.origin) : []);
+  const pivots = store
+    ? await pivotsFor(store, env.origin, selection)
+    : (selection.pivots ?? selection.firstPivots ?? []);
   const partitions = rangePartitions(selection, pivots, env.origin).length;
   return 2 + partitions + Math.max(partitions, Math.ceil(packages / (PAGE_LIMIT - 1)));
 }

@@ -4,7 +4,7 @@ import type { PackumentForm } from '@_all_docs/packument';
 import type { OriginInfo } from './origin-info.js';
 import { type Selection, selectionId } from './selection.js';
 
-export type Depth = 'names' | 'packuments';
+export type Depth = 'names' | 'packuments' | 'tarballs';
 
 /** A bootstrap as the store remembers it, from its first request to its end, over any number of interruptions. */
 export interface Run {
@@ -53,11 +53,12 @@ export const RUN_PREFIX: string = PREFIX;
 /** What the keys of a run's marks begin with, by the run's row: the row and its marks belong together. */
 export function markPrefixes(runKey: string): string[] {
   const id = unhex(runKey.slice(PREFIX.length)) ?? '';
-  return [listSet(id), fetchSet(id)].map(checkpointPrefix);
+  return [listSet(id), fetchSet(id), keepSet(id)].map(checkpointPrefix);
 }
 
 const listSet = (id: string) => `list:${id}`;
 const fetchSet = (id: string) => `fetch:${id}`;
+const keepSet = (id: string) => `tarballs:${id}`;
 
 /** How far a run's listing is. */
 export function listCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
@@ -69,13 +70,19 @@ export function fetchCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
   return new PartitionCheckpoint(cache, fetchSet(id));
 }
 
+/** How far a run's tarballs are. */
+export function keepCheckpoint(cache: Cache, id: string): PartitionCheckpoint {
+  return new PartitionCheckpoint(cache, keepSet(id));
+}
+
 /** How far a run is, by its marks. */
 export async function runProgress(
   cache: Cache,
   { id }: Pick<Run, 'id'>,
-): Promise<{ listed: PartitionProgress; fetched: PartitionProgress }> {
+): Promise<{ listed: PartitionProgress; fetched: PartitionProgress; kept: PartitionProgress }> {
   return {
     listed: await listCheckpoint(cache, id).getProgress(),
     fetched: await fetchCheckpoint(cache, id).getProgress(),
+    kept: await keepCheckpoint(cache, id).getProgress(),
   };
 }

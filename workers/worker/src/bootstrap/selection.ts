@@ -9,8 +9,25 @@ export interface RangeSelection extends KeyRange {
   firstPivots?: readonly string[] | undefined;
 }
 
+/** A version whose tarball is wanted, and what else than the document's word it must be. */
+export interface WantedVersion {
+  version: string;
+  /** Subresource-integrity string. */
+  integrity?: string | undefined;
+}
+
+/** The versions that are wanted, by package. */
+export type WantedVersions = ReadonlyMap<string, readonly WantedVersion[]>;
+
+/** A sorted list of names; of each only some versions, where they are told. */
+export interface NameSelection {
+  kind: 'names';
+  names: readonly string[];
+  versions?: WantedVersions | undefined;
+}
+
 /** Which packages: a range of names, or a sorted list of them. */
-export type Selection = RangeSelection | { kind: 'names'; names: readonly string[] };
+export type Selection = RangeSelection | NameSelection;
 
 /** All names of the origin. */
 export const EVERYTHING: RangeSelection = { kind: 'range', startKey: null, endKey: null };
@@ -27,12 +44,29 @@ export function scopeSelection(scope: string): RangeSelection {
 /** What tells this selection from another one; pivots do not: they only say how it is cut. */
 export function selectionId(selection: Selection): string {
   if (selection.kind === 'range') return fingerprint(JSON.stringify(['range', selection.startKey, selection.endKey]));
-  return fingerprint(JSON.stringify(['names', ...selection.names]));
+  const { names, versions } = selection;
+  if (!versions) return fingerprint(JSON.stringify(['names', ...names]));
+  return fingerprint(JSON.stringify(['versions', ...names.map((name) => [name, versions.get(name)])]));
 }
 
 /** Sorted by bytes, each name once. */
-export function nameList(names: Iterable<string>): Selection {
+export function nameList(names: Iterable<string>): NameSelection {
   return { kind: 'names', names: [...new Set(names)].sort(compareBytes) };
+}
+
+/** The packages of these versions, and of them no other version. */
+export function versionList(packages: Iterable<WantedVersion & { name: string }>): NameSelection {
+  const versions = new Map<string, WantedVersion[]>();
+  for (const { name, version, integrity } of packages) {
+    const known = versions.get(name) ?? [];
+    versions.set(name, known);
+    const isKnown = known.some((other) => other.version === version && other.integrity === integrity);
+    if (!isKnown) known.push({ version, integrity });
+  }
+  const order = (a: WantedVersion, b: WantedVersion) =>
+    compareBytes(a.version, b.version) || compareBytes(a.integrity ?? '', b.integrity ?? '');
+  for (const list of versions.values()) list.sort(order);
+  return { kind: 'names', names: [...versions.keys()].sort(compareBytes), versions };
 }
 
 /** The partitions of a range: cut at those pivots that lie inside it. `ERR_BAD_PIVOTS` for pivots that cannot be used. */

@@ -1,9 +1,9 @@
-import { zlibCodec } from '@_all_docs/worker-node';
 import { Command, Option } from 'commander';
 import { CliError, EXIT } from '../../exit.js';
 import type { Io } from '../../io.js';
 import { type EnvFlags, withEnv } from '../../open-env.js';
 import { cacheOption } from '../../options.js';
+import { printEntry } from '../../output/print-entry.js';
 
 export function cacheGetCommand(io: Io): Command {
   return new Command('get')
@@ -21,7 +21,7 @@ export function cacheGetCommand(io: Io): Command {
             EXIT.failure,
           );
         if (flags.metadata) io.out(`${JSON.stringify(entry.metadata, undefined, 2)}\n`);
-        else io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
+        else await printEntry(entry, io);
       }),
     );
 }

@@ -1,10 +1,10 @@
 import { PackumentClient, type PackumentForm, parsePackageName } from '@_all_docs/packument';
-import { zlibCodec } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import { CliError, EXIT } from '../../exit.js';
 import type { Io } from '../../io.js';
 import { type EnvFlags, withEnv } from '../../open-env.js';
 import { cacheOption, formOption, registryOption } from '../../options.js';
+import { printEntry } from '../../output/print-entry.js';
 
 export function packumentShowCommand(io: Io): Command {
   return new Command('show')
@@ -25,7 +25,7 @@ export function packumentShowCommand(io: Io): Command {
             EXIT.failure,
           );
         }
-        io.out(new TextDecoder().decode(await zlibCodec.decode(entry.body, entry.metadata.encoding)));
+        await printEntry(entry, io);
         io.out('\n');
       }),
     );

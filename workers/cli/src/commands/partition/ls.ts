@@ -15,7 +15,7 @@ export function partitionLsCommand(io: Io): Command {
       withEnv(flags, io, async (env) => {
         const client = new PartitionClient({ env });
         for (const { startKey, endKey } of await heldRanges(env)) {
-          const rows = (await client.held({ startKey, endKey }))?.length ?? 0;
+          const rows = (await client.heldTable({ startKey, endKey }))?.length ?? 0;
           io.out(
             flags.json
               ? `${JSON.stringify({ type: 'partition', startKey, endKey, rows })}\n`

@@ -40,7 +40,7 @@ export function partitionSplitCommand(io: Io): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nA pass drops a boundary again when the two parts together have less than half a page of rows.',
+      '\nThey stay, pass after pass, unless the two parts together have less than half a page of rows.',
     )
     .action(async (halve: string[], { at = [], maxRows, ...flags }: Flags) => {
       if (halve.length === 0 && at.length === 0 && maxRows === undefined)

@@ -1,4 +1,5 @@
 import { bad, QUOTED, splitSpec } from './_read.js';
+import { type LockEntry, sourceOf } from './entry.js';
 
 /** What a `bun.lock` holds. */
 interface BunLock {
@@ -20,16 +21,23 @@ export function parseBun(text: string): unknown {
 }
 
 /**
- * Each entry is a list that begins with `name@version`. What came from a registry has that registry's text second (empty
- * for the default one); for workspaces, links, files, git and URLs there is an object or nothing.
+ * Each entry is a list that begins with `name@version`. What came from a registry has second where it lies there (empty for
+ * the default one), and its integrity last; for workspaces, links, files, git and URLs there is an object or nothing second.
  */
-export function bunNames({ packages }: BunLock, file: string): Set<string> {
-  const names = new Set<string>();
+export function* bunEntries({ packages }: BunLock, file: string): Iterable<LockEntry> {
   for (const [key, entry] of Object.entries(packages ?? {})) {
     if (!Array.isArray(entry) || typeof entry[0] !== 'string')
       throw bad(file, `its entry ${JSON.stringify(key)} is empty`);
-    const spec = splitSpec(entry[0]);
-    if (spec && typeof entry[1] === 'string' && /^\d/.test(spec.range)) names.add(spec.name);
+    const [locator, resolved, , integrity] = entry as unknown[];
+    const spec = splitSpec(locator as string);
+    if (!spec) continue;
+    const { name, range } = spec;
+    if (typeof resolved !== 'string' || !/^\d/.test(range)) yield { source: sourceOf(range), name, resolved: range };
+    else
+      yield { source: 'registry', name, version: range, resolved: resolved || undefined, integrity: textOf(integrity) };
   }
-  return names;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,4 +1,5 @@
 import { bad, entriesOf, splitSpec } from './_read.js';
+import { type LockEntry, sourceOf } from './entry.js';
 
 interface BerryEntry {
   resolution?: unknown;
@@ -16,23 +17,33 @@ export function isBerryLock(document: unknown): document is BerryLock {
   return typeof document === 'object' && document !== null && '__metadata' in document;
 }
 
-/** Each entry's `resolution` says what was found: the real name of an alias, and by its protocol where it came from. */
-export function yarnBerryNames({ __metadata, ...entries }: BerryLock, file: string): Set<string> {
-  const names = new Set<string>();
+/**
+ * Each entry's `resolution` says what was found: the real name of an alias, and by its protocol where it came from. The
+ * checksums beside it are of yarn's own archives, not of tarballs.
+ */
+export function* yarnBerryEntries({ __metadata, ...entries }: BerryLock, file: string): Iterable<LockEntry> {
   for (const [key, { resolution }] of entriesOf(entries, file)) {
     if (typeof resolution !== 'string') throw bad(file, `its entry ${JSON.stringify(key)} has no resolution`);
-    const name = registryName(resolution, file);
-    if (name !== undefined) names.add(name);
+    const entry = entryOf(resolution, file);
+    if (entry) yield entry;
   }
-  return names;
 }
 
-/** The name in `name@npm:1.0.0`, or in the `name@npm:1.0.0` that a patch is for; `undefined` for all other protocols. */
-function registryName(locator: string, file: string): string | undefined {
+/** `name@npm:1.0.0`, or the `name@npm:1.0.0` that a patch is for; `undefined` for what does not begin with a name. */
+function entryOf(locator: string, file: string): LockEntry | undefined {
   let spec = splitSpec(locator);
   for (let depth = 0; depth < MOST_PATCHES && spec?.range.startsWith('patch:'); depth++)
     spec = splitSpec(decode(spec.range.slice('patch:'.length), file));
-  return spec?.range.startsWith('npm:') ? spec.name : undefined;
+  if (!spec) return undefined;
+  const { name, range } = spec;
+  if (!range.startsWith('npm:')) return { source: sourceOf(range), name, resolved: range };
+  const [version, bindings] = range.slice('npm:'.length).split('::', 2);
+  return {
+    source: 'registry',
+    name,
+    version,
+    resolved: new URLSearchParams(bindings).get('__archiveUrl') ?? undefined,
+  };
 }
 
 /** What is patched stands encoded before the patches' own names. */

@@ -1,0 +1,34 @@
+import { RegistryError } from './errors.js';
+
+/** RFC 3986 host with an optional port, as a Host header may have it; underscores are common inside of container networks. */
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
+const LONGEST_HOST = 261;
+
+/** The base of our own URLs from what a deployment says: where the server is reached, and the path of npm's routes below it. `ERR_BAD_OPTION`. */
+export function configuredBase(publicUrl: string, prefix: string): string {
+  let url: URL;
+  try {
+    url = new URL(publicUrl);
+  } catch (cause) {
+    throw bad(publicUrl, cause);
+  }
+  if (!/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) throw bad(publicUrl);
+  const root = `${url.protocol}//${url.host}${url.pathname.replace(/\/*$/, '/')}`;
+  return root.endsWith(prefix) && prefix !== '/' ? root : `${root.slice(0, -1)}${prefix}`;
+}
+
+/** The base of our own URLs from a Host header; `undefined` for anything that is no host. */
+export function hostBase(host: string | undefined, scheme: string, prefix: string): string | undefined {
+  if (host === undefined || host.length > LONGEST_HOST) return undefined;
+  const match = HOST.exec(host);
+  if (!match || (match[1] !== undefined && (Number(match[1]) === 0 || Number(match[1]) > 65_535))) return undefined;
+  return `${scheme}://${host.toLowerCase()}${prefix}`;
+}
+
+function bad(publicUrl: string, cause?: unknown): RegistryError {
+  return new RegistryError(
+    'ERR_BAD_OPTION',
+    `not a public URL: ${publicUrl}; give an http or https URL without user, query and fragment, such as https://npm.example.test/`,
+    { cause },
+  );
+}

@@ -1,0 +1,120 @@
+import {
+  CacheError,
+  createStorageDriver,
+  encodeOrigin,
+  hex,
+  type StorageDriver,
+  type StoredEntry,
+} from '@_all_docs/cache';
+import { type DeriveOptions, deriveDocument } from './derive.js';
+import { Ledger } from './ledger.js';
+import type { SingleFlight } from './single-flight.js';
+import type { Counters } from './stats.js';
+import type { RegistryEnv } from './types.js';
+
+/** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
+export const RENDITION = 1;
+
+/** What was made, and of which document. */
+export interface Derived {
+  /** Gzip bytes. */
+  body: Uint8Array;
+  /** Digest of the document that it was made of. */
+  digest: string;
+}
+
+/**
+ * Documents made out of stored ones, kept until the document changes or room is needed: the oldest go first. Each is
+ * made once, whoever asks meanwhile. Nothing is lost when it fails: then documents are made again.
+ */
+export class DerivedCache {
+  readonly #env: RegistryEnv;
+  readonly #counters: Counters;
+  readonly #flight: SingleFlight;
+  readonly #prefix: string;
+  readonly #ledger: Ledger;
+  #storage: Promise<StorageDriver> | undefined;
+
+  constructor(
+    env: RegistryEnv,
+    { counters, flight, limit }: { counters: Counters; flight: SingleFlight; limit: number },
+  ) {
+    this.#env = env;
+    this.#counters = counters;
+    this.#flight = flight;
+    this.#prefix = `v1:derived:${encodeOrigin(env.registry)}:`;
+    this.#ledger = new Ledger({
+      ordered: env.ordered,
+      prefix: `v1:derived-ledger:${encodeOrigin(env.registry)}:`,
+      limit,
+      onEvict: async (key) => (await this.#driver()).delete(this.#prefix + key),
+      onTrouble: counters.onCacheTrouble,
+    });
+  }
+
+  /**
+   * The document of this digest in another form. `read` gives the stored document; when that is another one by now, so
+   * is the answer's digest. `undefined` when `read` gives nothing.
+   */
+  get(
+    digest: string,
+    options: DeriveOptions,
+    read: () => Promise<StoredEntry | undefined>,
+  ): Promise<Derived | undefined> {
+    // Names and bases are told apart by the colon, which no hex has.
+    const key = `${hex(options.name)}:${hex(`${options.form} ${options.version ?? ''} ${options.base ?? ''}`)}`;
+    return this.#flight(
+      `derived:${key}`,
+      async () => (await this.#kept(key, digest)) ?? this.#make(key, options, read),
+    );
+  }
+
+  /** What cannot be read is made again. */
+  async #kept(key: string, digest: string): Promise<Derived | undefined> {
+    try {
+      const entry = await (await this.#driver()).read(this.#prefix + key);
+      return entry?.metadata.etag === markOf(digest) ? { body: entry.body, digest } : undefined;
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      this.#counters.onCacheTrouble(error);
+      return undefined;
+    }
+  }
+
+  async #make(
+    key: string,
+    options: DeriveOptions,
+    read: () => Promise<StoredEntry | undefined>,
+  ): Promise<Derived | undefined> {
+    const source = await read();
+    if (!source) return undefined;
+    const digest = source.metadata.digest as string;
+    const body = await this.derive(source, options);
+    await this.#keep(key, digest, body);
+    return { body, digest };
+  }
+
+  /** What `deriveDocument` makes of a stored document, wherever the host has it done. */
+  derive({ body, metadata }: StoredEntry, options: DeriveOptions): Promise<Uint8Array> {
+    this.#counters.derived += 1;
+    const { derive, codec } = this.#env;
+    if (derive) return derive(body, metadata.encoding, options);
+    return deriveDocument(body, metadata.encoding, options, codec);
+  }
+
+  async #keep(key: string, digest: string, body: Uint8Array): Promise<void> {
+    const at = this.#env.clock.now();
+    if (!(await this.#ledger.put(key, { size: body.length, at, mark: '' }))) return;
+    const metadata = { storedAt: at, encoding: 'gzip', size: body.length, etag: markOf(digest) } as const;
+    await (await this.#driver()).write(this.#prefix + key, { body, metadata });
+  }
+
+  #driver(): Promise<StorageDriver> {
+    this.#storage ??= createStorageDriver(this.#env);
+    return this.#storage;
+  }
+}
+
+function markOf(digest: string): string {
+  return `${RENDITION} ${digest}`;
+}

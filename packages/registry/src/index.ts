@@ -1,0 +1,19 @@
+/** @module The npm registry protocol over a replica. */
+export type { Answer, AnswerRequest } from './answer.js';
+export { type DeriveOptions, deriveDocument } from './derive.js';
+export { RegistryError, type RegistryErrorCode } from './errors.js';
+export { createLeaseFlight, type LeaseFlightOptions } from './lease-flight.js';
+export { NpmRegistry } from './npm-registry.js';
+export { readDists } from './read-dists.js';
+export { createSingleFlight, type SingleFlight } from './single-flight.js';
+export type { RegistryStats } from './stats.js';
+export { Tarballs, type TarballsEnv, type TarballsOptions, type TarballsStats } from './tarballs.js';
+export type { Tarball } from './tarballs-body.js';
+export type {
+  Dist,
+  HotAnswer,
+  RegistryEnv,
+  RegistryLogger,
+  RegistryOptions,
+  TarballHost,
+} from './types.js';

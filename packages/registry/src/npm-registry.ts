@@ -1,0 +1,192 @@
+import { createStorageDriver, type StorageDriver } from '@_all_docs/cache';
+import { answerAdvisories, auditsGone } from './advisories.js';
+import { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, notFound, toResponse } from './answer.js';
+import type { HeaderLookup } from './conditional.js';
+import { DerivedCache } from './derived-cache.js';
+import { DocumentAnswers } from './document-answers.js';
+import { Documents } from './documents.js';
+import { knownNames } from './names.js';
+import { watchOrigin } from './origin.js';
+import { Resources } from './resources.js';
+import { parseRoute, type Route } from './route.js';
+import { answerSearch } from './search.js';
+import { type Settings, settle } from './settings.js';
+import { createSingleFlight } from './single-flight.js';
+import { SpareStorage } from './spare-storage.js';
+import { Counters, type RegistryStats } from './stats.js';
+import { Summaries } from './summaries.js';
+import { answerTarball } from './tarball-answers.js';
+import { Tarballs } from './tarballs.js';
+import type { HotAnswer, RegistryEnv, RegistryOptions } from './types.js';
+
+/**
+ * The npm registry protocol over a replica, pulled through: documents in both forms, versions, tags, tarballs, search,
+ * keys and attestations, audits. Nothing can be published here. {@link handle} never rejects: trouble is an answer with
+ * a status, and a 404 is said only where the origin said so.
+ */
+export class NpmRegistry {
+  readonly tarballs: Tarballs;
+  readonly #host: RegistryEnv;
+  /** The host's environment as the parts see it. */
+  readonly #env: RegistryEnv;
+  readonly #settings: Settings;
+  readonly #counters: Counters;
+  readonly #documents: Documents;
+  readonly #summaries: Summaries;
+  readonly #answers: DocumentAnswers;
+  readonly #resources: Resources;
+  /** What is under way behind answers that were given. */
+  readonly #behind = new Set<Promise<unknown>>();
+
+  /** `ERR_BAD_OPTION` for options that cannot be. */
+  constructor({ env, options = {} }: { env: RegistryEnv; options?: RegistryOptions }) {
+    const settings = settle(options, env.registry);
+    const counters = new Counters(env.logger);
+    this.#counters = counters;
+    const flight = env.flight ?? createSingleFlight();
+    const { clock } = env;
+    this.#settings = settings;
+    this.#host = env;
+    this.#env = {
+      ...env,
+      storage: spared(env, counters),
+      transport: watchOrigin(env.transport, { clock, counters, offline: settings.offline }),
+      waitUntil: (promise) => this.#waitUntil(promise),
+    };
+    const parts = { settings, counters, flight };
+    const documents = new Documents(this.#env, parts);
+    const derived = new DerivedCache(this.#env, { counters, flight, limit: settings.derivedBytes });
+    const summaries = new Summaries(documents, derived, flight);
+    this.#documents = documents;
+    this.#summaries = summaries;
+    this.#answers = new DocumentAnswers(env, { ...parts, documents, derived, summaries });
+    this.#resources = new Resources(this.#env, parts);
+    this.tarballs = new Tarballs({
+      env: this.#env,
+      distOf: (name, file) => summaries.distOf(name, file),
+      allowedHosts: options.allowedHosts,
+      offline: settings.offline,
+      touch: options.touch,
+    });
+  }
+
+  /**
+   * The answer to a request. `target` is the request target as it was received, dots and percent escapes untouched;
+   * without it the path of `request.url` has to do, in which a URL library has resolved dots already.
+   */
+  async handle(request: Request, target = pathOf(request.url)): Promise<Response> {
+    return toResponse(await this.answer(request, target), request.method);
+  }
+
+  /** {@link handle} for hosts that send bytes themselves: a `Response` costs them more than most answers. */
+  async answer(request: AnswerRequest, target: string): Promise<Answer> {
+    try {
+      return await this.#answer(request, target);
+    } catch (error) {
+      const answer = errorAnswer(error);
+      if (answer.status >= 500) this.#onFailure(target, answer.status, error);
+      return answer;
+    }
+  }
+
+  /**
+   * The answer where it is ready in memory, synchronously: documents, their tags and versions, that were sent within the
+   * last second or looked up in the index within it. `undefined` for all else: then {@link handle} knows.
+   */
+  hot(method: string, target: string, headers: HeaderLookup): HotAnswer | undefined {
+    return this.#answers.hot(method, target, headers);
+  }
+
+  /** Waits for what goes on behind answers that were given. */
+  async close(): Promise<void> {
+    while (this.#behind.size > 0) await Promise.allSettled(this.#behind);
+  }
+
+  stats(): RegistryStats {
+    return this.#counters.read();
+  }
+
+  async #answer(request: AnswerRequest, target: string): Promise<Answer> {
+    const { method } = request;
+    const route = parseRoute(target, this.#settings.prefix);
+    const allowed = route.kind === 'advisories' || route.kind === 'audits' ? 'POST' : 'GET, HEAD';
+    if (!allowed.split(', ').includes(method)) return this.#refuse(method, allowed);
+    const headers: HeaderLookup = (name) =>
+      request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined);
+    return this.#route(route, request, target, headers);
+  }
+
+  #route(route: Route, request: AnswerRequest, target: string, headers: HeaderLookup): Answer | Promise<Answer> {
+    switch (route.kind) {
+      case 'packument':
+      case 'version':
+      case 'dist-tags':
+        return this.#answers.answer(route, target, request.method, headers);
+      case 'tarball':
+        return answerTarball(this.tarballs, route, request.method, headers);
+      case 'keys':
+        return this.#resources.keys(headers);
+      case 'attestations':
+        return this.#resources.attestations(route, headers);
+      case 'advisories':
+        return answerAdvisories(this.#env, this.#settings, request);
+      case 'audits':
+        return auditsGone();
+      case 'search':
+        return this.#search(route.query);
+      case 'root':
+      case 'ping':
+        return jsonAnswer(200, {});
+      case 'account':
+        return jsonAnswer(401, { error: 'Nobody can log in here: this is a replica, which only reads.' });
+      default:
+        return route.path.includes('/-/')
+          ? jsonAnswer(404, { code: 'ResourceNotFound', error: `${route.path} does not exist` })
+          : notFound();
+    }
+  }
+
+  #search(query: string): Promise<Answer> {
+    const { form } = this.#settings;
+    const names = (start: string) => knownNames(this.#env, form, start);
+    const { clock } = this.#env;
+    return answerSearch({ names, clock, documents: this.#documents, summaries: this.#summaries }, query);
+  }
+
+  #refuse(method: string, allow: string): Answer {
+    const { registry } = this.#env;
+    const error =
+      allow === 'POST'
+        ? `${method} is not allowed`
+        : `${method} is not allowed: this is a replica, which only reads. Publish to the registry itself: npm publish --registry ${registry}`;
+    return jsonAnswer(405, { code: 'MethodNotAllowedError', error }, ['allow', allow]);
+  }
+
+  #onFailure(target: string, status: number, error: unknown): void {
+    this.#counters.failures += 1;
+    const fields = { target: target.slice(0, 300), status, error: String(error) };
+    if (status === 500) this.#env.logger?.error?.('a request failed', fields);
+    else this.#env.logger?.warn?.('a request could not be answered', fields);
+  }
+
+  #waitUntil(promise: Promise<unknown>): void {
+    const settled: Promise<unknown> = promise.catch(() => undefined).finally(() => this.#behind.delete(settled));
+    this.#behind.add(settled);
+    this.#host.waitUntil?.(settled);
+  }
+}
+
+/** The storage that all parts share. */
+function spared(env: RegistryEnv, counters: Counters): () => Promise<StorageDriver> {
+  let spare: Promise<StorageDriver> | undefined;
+  return () => {
+    spare ??= createStorageDriver(env).then((driver) => new SpareStorage(driver, counters.onCacheTrouble));
+    return spare;
+  };
+}
+
+/** The path and query of a URL as they stand in it. */
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start === -1 ? '/' : url.slice(start);
+}

@@ -1,0 +1,46 @@
+import { encodeOrigin } from '@_all_docs/cache';
+import type { PackumentForm } from '@_all_docs/packument';
+import { configuredBase } from './base-url.js';
+import { RegistryError } from './errors.js';
+import type { RegistryOptions, TarballHost } from './types.js';
+
+/** {@link RegistryOptions} with nothing left open. */
+export interface Settings {
+  prefix: string;
+  form: PackumentForm;
+  offline: boolean;
+  maxAgeMs: number;
+  notFoundMs: number;
+  patienceMs: number;
+  tarballHost: TarballHost;
+  /** The base of our own URLs, where it does not depend on the request. */
+  base: string | undefined;
+  scheme: 'http' | 'https';
+  derivedBytes: number;
+  documentBytes: number;
+  hotBytes: number;
+  cacheControl: string;
+}
+
+/** Options with their defaults. `ERR_BAD_OPTION` for what cannot be. */
+export function settle(options: RegistryOptions, registry: string): Settings {
+  const { prefix = '/npm/', publicUrl } = options;
+  if (!/^\/(?:[\w.~-]+\/)*$/.test(prefix)) {
+    throw new RegistryError('ERR_BAD_OPTION', `not a path prefix: ${prefix}; it begins and ends with a slash`);
+  }
+  return {
+    prefix,
+    form: options.form ?? 'full',
+    offline: options.offline ?? false,
+    maxAgeMs: options.maxAgeMs ?? 300_000,
+    notFoundMs: options.notFoundMs ?? 60_000,
+    patienceMs: options.patienceMs ?? 60_000,
+    tarballHost: options.tarballHost ?? (encodeOrigin(registry) === 'npm' ? 'auto' : 'self'),
+    base: publicUrl === undefined ? undefined : configuredBase(publicUrl, prefix),
+    scheme: options.scheme ?? 'http',
+    derivedBytes: options.derivedBytes ?? 1024 ** 3,
+    documentBytes: options.documentBytes ?? 10_000_000_000,
+    hotBytes: options.hotBytes ?? 64 * 1024 ** 2,
+    cacheControl: options.cacheControl ?? 'public, max-age=300',
+  };
+}

@@ -1,0 +1,39 @@
+/** What a request asked for, as a label of few values: for counters, never for routing. */
+export type RouteLabel =
+  | 'advisories'
+  | 'attestations'
+  | 'dist-tags'
+  | 'keys'
+  | 'malformed'
+  | 'operations'
+  | 'other'
+  | 'packument'
+  | 'ping'
+  | 'search'
+  | 'tarball';
+
+const API: readonly [prefix: string, label: RouteLabel][] = [
+  ['ping', 'ping'],
+  ['v1/search', 'search'],
+  ['package/', 'dist-tags'],
+  ['npm/v1/keys', 'keys'],
+  ['npm/v1/attestations/', 'attestations'],
+  ['npm/v1/security/', 'advisories'],
+];
+
+/** `packument` stands for all documents of a package: both forms, single versions too. */
+export function routeLabel(target: string): RouteLabel {
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
+  if (path.endsWith('.tgz') && path.includes('/-/')) return 'tarball';
+  if (path.startsWith('/npm/-/')) {
+    const rest = path.slice('/npm/-/'.length);
+    return API.find(([prefix]) => rest.startsWith(prefix))?.[1] ?? 'other';
+  }
+  return path.startsWith('/npm/') && path.length > '/npm/'.length ? 'packument' : 'other';
+}
+
+/** The one request whose body is read: npm, pnpm and bun send their audits here. */
+export function takesBody(method: string | undefined, target: string): boolean {
+  return method === 'POST' && routeLabel(target) === 'advisories';
+}
