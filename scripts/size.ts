@@ -15,6 +15,7 @@ for (const dir of members()) {
     bundle: true,
     minify: true,
     write: false,
+    logLevel: 'error',
     format: 'esm',
     platform: 'node',
     plugins: [

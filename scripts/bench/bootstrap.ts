@@ -77,8 +77,11 @@ try {
   // The first round warms the origin's documents and is thrown away.
   for (let round = 0; round <= Number(values.rounds); round++) {
     const usages: Record<string, Usage> = {};
-    for (const [name, args] of Object.entries(variants))
-      usages[name] = await measure(args(join(work, `${round}-${name}`)));
+    for (const [name, args] of Object.entries(variants)) {
+      const cache = join(work, `${round}-${name}`);
+      usages[name] = await measure(args(cache));
+      rmSync(cache, { recursive: true, force: true });
+    }
     if (round > 0) rounds.push(usages);
   }
   report(rounds, asked.length);

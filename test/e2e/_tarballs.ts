@@ -18,10 +18,14 @@ export function versionsOf(fake: FakeOrigin, name: string): Version[] {
   return Object.values(versions);
 }
 
-/** The first live names that have a short spelling, without a scope. */
+/** The first names that nothing has to be encoded of, scoped ones among them, and that have versions. */
 export function plainNames(fake: FakeOrigin, count: number): string[] {
   return [...fake.names()]
-    .filter((name) => /^[a-z]{3,}$/.test(name) && Object.keys(fake.packument(name)?.['versions'] ?? {}).length > 0)
+    .filter(
+      (name) =>
+        /^(@[a-z\d-]+\/)?[a-z][a-z\d-]+$/.test(name) &&
+        Object.keys(fake.packument(name)?.['versions'] ?? {}).length > 0,
+    )
     .slice(0, count);
 }
 

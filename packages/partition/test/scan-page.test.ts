@@ -16,15 +16,23 @@ const plain = fc.string({
   unit: fc.constantFrom('a', 'b', '-', '@', '/', "'", '\x7f', 'é', '\u2028', '\ufeff', '\uff5e', '\u{1f600}'),
   maxLength: 4,
 });
+/** Few enough to meet again, in rows and at the ends of ranges. */
+const short = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 2 });
 /** Text that JSON spells with escapes, or that UTF-8 cannot carry. */
 const escaped = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '\x00', '\ud800', '\udc00'), maxLength: 3 });
 const design = plain.map((name) => `_design/${name}`);
-const id = fc.oneof({ weight: 12, arbitrary: plain }, escaped, design, fc.constantFrom(null, 5, true, {}));
+const id = fc.oneof(
+  { weight: 12, arbitrary: short },
+  { weight: 8, arbitrary: plain },
+  escaped,
+  design,
+  fc.constantFrom(null, 5, true, {}),
+);
 
 /** How one row is written; most as CouchDB does. */
 const spelled = fc.oneof(
-  { weight: 30, arbitrary: id.map((name) => JSON.stringify({ id: name, key: name, value: { rev: '1-a' } })) },
-  fc.tuple(plain, plain).map(([name, key]) => JSON.stringify({ id: name, key, value: { rev: key } })),
+  { weight: 20, arbitrary: id.map((name) => JSON.stringify({ id: name, key: name, value: { rev: '1-a' } })) },
+  fc.tuple(short, short).map(([name, key]) => JSON.stringify({ id: name, key, value: { rev: key } })),
   plain.map((name) => JSON.stringify({ id: name, key: name, value: { rev: '1-a', deleted: true } })),
   plain.map((name) => JSON.stringify({ key: name, id: name, value: null })),
   plain.map((name) => `{ "id" : ${JSON.stringify(name)}, "key":"k","value":{"rev":"1"}}`),
@@ -56,7 +64,7 @@ const page = fc
 const damage = fc.record({
   at: fc.nat(600),
   byte: fc.oneof(fc.nat(255), fc.constantFrom(0x00, 0x1f, 0x80, 0xc3, 0xed, 0xff)),
-  act: fc.constantFrom('none', 'none', 'cut', 'put', 'set', 'swap'),
+  act: fc.constantFrom('none', 'none', 'none', 'none', 'cut', 'put', 'set', 'swap', 'swap'),
 });
 
 const body = fc.tuple(page, damage).map(([text, harm]) => {
@@ -68,10 +76,7 @@ const body = fc.tuple(page, damage).map(([text, harm]) => {
   return Uint8Array.of(...bytes.slice(0, at), harm.byte, ...bytes.slice(harm.act === 'put' ? at : at + 1));
 });
 
-const end = fc.option(
-  plain.filter((key) => key !== ''),
-  { nil: null },
-);
+const end = fc.option(short, { nil: null });
 
 /** What the rows of a page come to, read as objects one by one. */
 function modelOf(bytes: Uint8Array, range: KeyRange, after: string | undefined) {
@@ -106,9 +111,11 @@ function modelOf(bytes: Uint8Array, range: KeyRange, after: string | undefined) 
 
 function outcomeOf(bytes: Uint8Array, range: KeyRange, after: string | undefined) {
   try {
-    const { totalRows, rows } = parsePage(bytes);
-    const taken = takeRows(rows, range, after);
-    return { total: totalRows, rows: taken.rows.toArray(), dropped: taken.dropped, passedEnd: taken.passedEnd };
+    const { totalRows, rows: table } = parsePage(bytes);
+    const taken = takeRows(table, range, after);
+    // What is stored of them is UTF-8, whatever came.
+    const rows = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(taken.rows.toJson('[', ']')));
+    return { total: totalRows, rows, dropped: taken.dropped, passedEnd: taken.passedEnd };
   } catch (error) {
     return (error as { code?: string }).code;
   }
@@ -118,7 +125,7 @@ describe('a page of bytes', () => {
   it('comes to the same as one that is parsed: regular or not, cut, damaged, with whatever ids', () => {
     let regular = 0;
     fc.assert(
-      fc.property(body, end, end, fc.option(plain, { nil: undefined }), (bytes, startKey, endKey, after) => {
+      fc.property(body, end, end, fc.option(short, { nil: undefined }), (bytes, startKey, endKey, after) => {
         if (scanPage(bytes)) regular += 1;
         const range = { startKey, endKey };
         expect(outcomeOf(bytes, range, after)).toEqual(modelOf(bytes, range, after));

@@ -92,6 +92,8 @@ class Primary {
         else if (message.type === 'failed') reject(failure(message));
         else this.#onMessage(worker, message);
       });
+      // What cannot be sent to a worker that is ending; its exit says all.
+      worker.on('error', () => {});
       worker.once('exit', (code, signal) => {
         reject(new ServeError('ERR_WORKER_FAILED', `a worker ended at its start (${signal ?? code})`));
         this.#onExit(slot, worker, signal ?? code);

@@ -13,16 +13,19 @@ process.on('message', (message: ToWorker) => void onMessage(message));
 // A terminal sends its interrupt to the whole group: what to do then is the primary's to say.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('SIGTERM', () => void end());
+// What cannot be sent to a primary that is gone: this process ends with it.
+process.on('error', () => {});
 
 async function onMessage(message: ToWorker): Promise<void> {
   if (message.type === 'start') await start(message);
   else if (message.type === 'drain') await end();
   else if (message.type === 'count') {
-    if (server) tell({ type: 'count', id: message.id, snapshot: server.snapshot() });
+    if (server) await tell({ type: 'count', id: message.id, snapshot: server.snapshot() });
   } else {
-    const [first, ...rest] = message.snapshots;
     const answer = collecting.get(message.id);
     collecting.delete(message.id);
+    // When nobody could say in time, ours have to do.
+    const [first = server?.snapshot(), ...rest] = message.snapshots;
     if (first) answer?.({ snapshot: sumSnapshots([first, ...rest]), fleet: message.fleet });
   }
 }
@@ -30,9 +33,9 @@ async function onMessage(message: ToWorker): Promise<void> {
 async function start({ options, duties }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   try {
     server = await serveHere(options, { collect, duties });
-    tell({ type: 'listening', url: server.url });
+    await tell({ type: 'listening', url: server.url });
   } catch (error) {
-    tell({ type: 'failed', code: codeOf(error) ?? 'ERR_INTERNAL', message: messageOf(error) });
+    await tell({ type: 'failed', code: codeOf(error) ?? 'ERR_INTERNAL', message: messageOf(error) });
     await end(1);
   }
 }
@@ -41,17 +44,20 @@ function collect(): ReturnType<Collect> {
   const id = nextCollect++;
   return new Promise((resolve) => {
     collecting.set(id, resolve);
-    tell({ type: 'collect', id });
+    void tell({ type: 'collect', id });
   });
 }
 
 async function end(code = 0): Promise<void> {
   await server?.close();
-  // What was said goes out first.
-  process.disconnect?.();
   process.exitCode = code;
+  if (process.connected) process.disconnect();
 }
 
-function tell(message: ToPrimary): void {
-  process.send?.(message);
+/** Resolves when it went out, or cannot: the channel must not be closed before. */
+function tell(message: ToPrimary): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (process.connected && process.send) process.send(message, () => resolve());
+  else resolve();
+  return promise;
 }

@@ -124,12 +124,23 @@ function describePlan(plan: BootstrapPlan): string {
   return [
     `packages   ${formatNumber(packages)}`,
     `requests   ${formatNumber(requests.total)} (${formatNumber(requests.list)} to list, ${formatNumber(requests.packuments)} packuments)`,
+    ...describeTarballs(plan),
     `bytes      about ${formatBytes(bytes)} compressed (${formatNumber(bytesPerPackument)} a packument, from ${bytesPerPackumentFrom})`,
     ...describeStores(plan, stores),
     `time       ${rate === Number.POSITIVE_INFINITY ? 'as fast as the origin answers' : `${formatSeconds(hours * 3600)} at ${rate} requests a second`}`,
     `budget     ${limit} this month${months}`,
     '',
   ].join('\n');
+}
+
+function describeTarballs({ tarballs }: BootstrapPlan): string[] {
+  if (!tarballs) return [];
+  const { count, from } = tarballs;
+  const said =
+    count === undefined
+      ? 'one request for each, not counted here: how many is not known before the packuments are held'
+      : `${from === 'the mean of held documents' ? 'about ' : ''}${formatNumber(count)}, a request each (from ${from})`;
+  return [`tarballs   ${said}; their bytes come on top`];
 }
 
 function describeStores({ recommended }: BootstrapPlan, stores: NonNullable<BootstrapPlan['stores']>): string[] {

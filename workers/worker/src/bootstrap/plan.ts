@@ -6,14 +6,17 @@ import { pivotsFor } from './learned-pivots.js';
 import { countRange, readOriginInfo } from './origin-info.js';
 import type { Depth } from './run.js';
 import { type RangeSelection, rangePartitions, type Selection } from './selection.js';
+import type { PlannedTarballs, planTarballs } from './tarball-plan.js';
 
 /** What a bootstrap would take, before it is begun. Sizes are estimates and say from what. */
 export interface BootstrapPlan {
   /** Packages selected; `undefined` when the origin gives no way to count a range. */
   packages: number | undefined;
   /** Of the packages selected, how many are held already; counted for lists of names, estimated for none. */
-  requests: { list: number; packuments: number; total: number } | undefined;
-  /** Compressed bytes over the network, and on disk with the overhead of the store that would be used. */
+  requests: { list: number; packuments: number; tarballs?: number | undefined; total: number } | undefined;
+  /** With the depth `tarballs`; where their number is not known, neither are the requests for them, in `requests` or `hours`. */
+  tarballs?: PlannedTarballs | undefined;
+  /** Compressed bytes over the network, and on disk with the overhead of the store that would be used. Tarballs come on top. */
   bytes: number | undefined;
   diskBytes: number | undefined;
   files: number | undefined;
@@ -78,10 +81,12 @@ export async function planBootstrap(options: PlanOptions, env: Env): Promise<Boo
   if (packages === undefined) return plan;
   const list = selection.kind === 'names' ? 0 : await listRequests(selection, packages, env);
   const documents = depth === 'names' ? 0 : packages;
-  const total = list + documents;
-  plan.requests = { list, packuments: documents, total };
+  if (depth === 'tarballs') plan.tarballs = await countTarballs(selection, packages, form, env);
+  const tarballs = plan.tarballs?.count;
+  const total = list + documents + (tarballs ?? 0);
+  plan.requests = { list, packuments: documents, tarballs, total };
   plan.bytes = Math.round(documents * each + packages * (selection.kind === 'names' ? 0 : 33));
-  plan.stores = onDisk(plan.bytes, total);
+  plan.stores = onDisk(plan.bytes, list + documents);
   ({ diskBytes: plan.diskBytes, files: plan.files } = plan.stores[store]);
   plan.recommended = store === 'cacache' && documents > MANY ? { store: 'sqlite', reason: TOO_MANY_FILES } : undefined;
   plan.hours = rate === Number.POSITIVE_INFINITY ? 0 : Math.round((total / rate / 3600) * 100) / 100;
@@ -91,6 +96,9 @@ export async function planBootstrap(options: PlanOptions, env: Env): Promise<Boo
   }
   return plan;
 }
+
+/** Loads what reads documents only where it is wanted. */
+const countTarballs: typeof planTarballs = async (...args) => (await import('./tarball-plan.js')).planTarballs(...args);
 
 /** Disk and files of so many entries, by kind of store. */
 function onDisk(bytes: number, entries: number): Record<PlannedStore, { diskBytes: number; files: number }> {

@@ -2,7 +2,7 @@ import { encodeOrigin } from '@_all_docs/cache';
 import type { LockedPackage, LockedPackages } from './index.js';
 
 /** A tarball that is not fetched, since it lies at a host that is not the registry's. */
-export interface RefusedTarball {
+interface RefusedTarball {
   name: string;
   version?: string;
   url: string;
