@@ -7,8 +7,11 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
-/** The nursery of the heap stays small: what it would grow to is a third of the process, and buys two percent of its time. */
-const SMALL_NURSERY = '--semi-space-growth-factor=1';
+/**
+ * The heap stays small. A nursery that grows would be a third of the process and buys two percent of its time; a heap
+ * that may quadruple between collections keeps 30 MiB of dead documents for a tenth of it.
+ */
+const HEAP_FLAGS = ['--semi-space-growth-factor=1', '--heap-growing-percent=100'];
 const main = new URL('../dist/main.js', import.meta.url);
 
 if (!existsSync(main)) {
@@ -20,7 +23,7 @@ if (!existsSync(main)) {
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major >= 26 || (major === 24 && minor >= 15) || (major === 22 && minor >= 22)) {
-  setFlagsFromString(SMALL_NURSERY);
+  for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
   await import(main);
 } else {
   const node = installedNode();
@@ -45,7 +48,7 @@ function installedNode() {
 
 function run(node) {
   // The channel tells the child when this process is gone, however it went: nothing runs on behind the user's back.
-  const child = spawn(node, [SMALL_NURSERY, fileURLToPath(main), ...process.argv.slice(2)], {
+  const child = spawn(node, [...HEAP_FLAGS, fileURLToPath(main), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ALL_DOCS_LAUNCHED: '1' },
   });
