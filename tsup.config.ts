@@ -8,6 +8,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/partition': [],
   'packages/packument': [],
   'packages/checkpoint': [],
+  'packages/changes': [],
   'packages/content': [],
   'packages/registry': [],
   'workers/worker': [],

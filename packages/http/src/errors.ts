@@ -18,12 +18,19 @@ export class HttpError extends Error {
   readonly code: HttpErrorCode;
   /** Status of the last answer, when there was one. */
   readonly status: number | undefined;
+  /** Seconds after which it is worth another try, where the origin said so. */
+  readonly retryAfter: number | undefined;
 
-  constructor(code: HttpErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
+  constructor(
+    code: HttpErrorCode,
+    message: string,
+    options?: { cause?: unknown; status?: number; retryAfter?: number },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'HttpError';
     this.code = code;
     this.status = options?.status;
+    this.retryAfter = options?.retryAfter;
   }
 }
 

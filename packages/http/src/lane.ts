@@ -203,6 +203,7 @@ export class Lane {
       return new HttpError(
         'ERR_RATE_LIMITED',
         `the origin asks for a pause of ${Math.ceil(pause / 1000)} s; run the same command again after ${new Date(this.#pausedUntil).toISOString()}`,
+        { retryAfter: Math.ceil(pause / 1000) },
       );
     }
     const silence = now - this.#silentSince;

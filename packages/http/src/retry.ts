@@ -7,11 +7,11 @@ export interface RetryOptions {
   /** Uniform in [0, 1). */
   random: () => number;
   /** Tries for one request when the origin fails; 429s are not counted among them. */
-  attempts?: number;
+  attempts?: number | undefined;
   /** First pause between tries in milliseconds; doubled each time; each is shortened by up to half at random. */
-  baseMs?: number;
+  baseMs?: number | undefined;
   /** How long one request may be answered by nothing but 429s before the work stops with `ERR_RATE_LIMITED`. */
-  patienceMs?: number;
+  patienceMs?: number | undefined;
 }
 
 /**

@@ -3,11 +3,14 @@ export { type Check, type CheckedDocument, checkPackument } from './check.js';
 export { PackumentError, type PackumentErrorCode } from './errors.js';
 export { packumentPath, parsePackageName } from './names.js';
 export {
+  type FetchChangedOptions,
   type FetchOptions,
   type FetchResult,
+  type Lagging,
   PackumentClient,
   type PackumentEnv,
   type PackumentForm,
   type PackumentRequestOptions,
 } from './packument-client.js';
+export { isOlderRevision } from './revision.js';
 export { type VerifiedPackument, verifyPackuments } from './verify.js';

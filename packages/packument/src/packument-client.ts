@@ -22,6 +22,7 @@ import {
 import { type Check, type CheckedDocument, checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
 import { packumentPath, parsePackageName } from './names.js';
+import { isOlderRevision } from './revision.js';
 
 /** The part of an environment that fetching documents needs. */
 export interface PackumentEnv extends StorageEnv {
@@ -51,6 +52,19 @@ export interface FetchOptions {
   known?: EntryMetadata | undefined;
 }
 
+export interface FetchChangedOptions extends FetchOptions {
+  /** The revision that the feed announced; `undefined` where it named none. */
+  announced: string | undefined;
+  /** Goes past the caches between us and the registry, which hold documents and 404s for minutes. To be used sparingly. */
+  fresh?: boolean | undefined;
+}
+
+/** The answer was a document from before the announced revision, and was not stored. */
+export interface Lagging {
+  outcome: 'lagging';
+  rev: string | undefined;
+}
+
 /** How a fetch ended. `absent` is the origin's own word (404, 410, 451); everything that is no answer is thrown. */
 export type FetchResult =
   | { outcome: 'stored'; bytes: number; metadata: EntryMetadata }
@@ -64,6 +78,8 @@ const ACCEPT: Record<PackumentForm, string> = {
 };
 const ABSENT = new Set([404, 410, 451]);
 const TRIES = 4;
+/** npm's own way past the caches of its registry. */
+const FRESH = '?write=true';
 
 /** Fetches, checks and stores package documents, as received: compressed, with their validators. */
 export class PackumentClient extends BaseHTTPClient {
@@ -134,21 +150,43 @@ export class PackumentClient extends BaseHTTPClient {
    * Asks the registry for one document and commits what it answers. A document that fails its check is asked for again;
    * what was stored before stays until a better one is whole. Rejects with the `HttpError` or `PackumentError` of the last try.
    */
-  async fetch(name: string, { signal, known }: FetchOptions = {}): Promise<FetchResult> {
+  fetch(name: string, options: FetchOptions = {}): Promise<FetchResult> {
+    // Nothing lags behind what nobody announced.
+    return this.#fetch(name, packumentPath(name), options) as Promise<FetchResult>;
+  }
+
+  /**
+   * {@link fetch} beside a feed: a document from before what it announced is not stored, nor one from before what
+   * somebody else stored meanwhile.
+   */
+  fetchChanged(name: string, { announced, fresh, ...options }: FetchChangedOptions): Promise<FetchResult | Lagging> {
+    return this.#fetch(name, packumentPath(name) + (fresh ? FRESH : ''), options, { announced });
+  }
+
+  async #fetch(
+    name: string,
+    path: string,
+    { signal, known }: FetchOptions,
+    feed?: { announced: string | undefined },
+  ): Promise<FetchResult | Lagging> {
     let conditional = known;
     for (let tries = 1; ; tries++) {
-      const response = await this.send(packumentPath(name), { headers: this.#headers(conditional), signal });
+      const response = await this.send(path, { headers: this.#headers(conditional), signal });
       if (response.status === 304 && !conditional) {
         // An origin that answers "unchanged" to somebody who holds nothing is asked again, like any damaged answer.
         if (tries === TRIES) throw unexpected(name, response);
         continue;
       }
-      if (response.status === 304 && known) return this.#unchanged(name, known, response);
+      if (response.status === 304 && known) {
+        if (feed && (await this.#isLate(name, known, known, feed.announced)))
+          return { outcome: 'lagging', rev: known.rev };
+        return this.#unchanged(name, known, response);
+      }
       if (classify(response) !== 'ok') throw unexpected(name, response);
       if (ABSENT.has(response.status)) return { outcome: 'absent', bytes: 0, status: response.status };
       if (response.status !== 200) throw unexpected(name, response);
       try {
-        return await this.#store(name, response);
+        return await this.#store(name, response, known, feed);
       } catch (error) {
         if (tries === TRIES || !isDamage(error)) throw error;
         conditional = undefined;
@@ -156,8 +194,15 @@ export class PackumentClient extends BaseHTTPClient {
     }
   }
 
-  async #store(name: string, response: TransportResponse): Promise<FetchResult> {
+  async #store(
+    name: string,
+    response: TransportResponse,
+    known: EntryMetadata | undefined,
+    feed: { announced: string | undefined } | undefined,
+  ): Promise<FetchResult | Lagging> {
     const checked = await this.#look(name, response.body, response.encoding);
+    if (feed && (await this.#isLate(name, checked, known, feed.announced)))
+      return { outcome: 'lagging', rev: checked.rev };
     const identity = response.encoding === 'identity';
     const body = identity ? await this.codec.gzip(response.body) : response.body;
     const metadata: EntryMetadata = {
@@ -170,6 +215,18 @@ export class PackumentClient extends BaseHTTPClient {
     };
     await (await this.#driver()).write(this.keyOf(name), { body, metadata });
     return { outcome: 'stored', bytes: response.body.length, metadata };
+  }
+
+  /** Whether a document is from before what was announced, or before what was stored since `known` was looked up. */
+  async #isLate(
+    name: string,
+    { rev }: { rev?: string | undefined },
+    known: EntryMetadata | undefined,
+    announced: string | undefined,
+  ): Promise<boolean> {
+    if (isOlderRevision(rev, announced)) return true;
+    const held = await this.heldMetadata(name);
+    return held !== undefined && held.digest !== known?.digest && isOlderRevision(rev, held.rev);
   }
 
   #look(name: string, body: Uint8Array, encoding: Encoding): Promise<CheckedDocument> {

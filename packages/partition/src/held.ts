@@ -1,6 +1,7 @@
 import { compareBytes, createPartitionPrefix, createStorageDriver, decodeCacheKey } from '@_all_docs/cache';
 import { compareRanges, type KeyRange } from './partition.js';
 import type { PartitionClient, PartitionEnv } from './partition-client.js';
+import type { RowTable } from './row-table.js';
 
 /** All ranges of an origin whose rows are stored, by start, the wider one first. They may overlap where several passes were made. */
 export async function heldRanges(env: Pick<PartitionEnv, 'origin' | 'storage'>): Promise<KeyRange[]> {
@@ -15,6 +16,21 @@ export async function heldRanges(env: Pick<PartitionEnv, 'origin' | 'storage'>):
 
 /** The names stored in these ranges (as {@link heldRanges} gives them), each once and in order; one range at a time is in memory. */
 export async function* heldNames(client: PartitionClient, ranges: readonly KeyRange[]): AsyncIterable<string> {
+  for await (const { id } of places(client, ranges)) yield id;
+}
+
+/** {@link heldNames} with the revision that the listing gave for each. */
+export async function* heldRows(
+  client: PartitionClient,
+  ranges: readonly KeyRange[],
+): AsyncIterable<{ name: string; rev: string | undefined }> {
+  for await (const { id, rows, row } of places(client, ranges)) yield { name: id, rev: rows.at(row)?.value?.rev };
+}
+
+async function* places(
+  client: PartitionClient,
+  ranges: readonly KeyRange[],
+): AsyncIterable<{ id: string; rows: RowTable; row: number }> {
   let end: string | null | undefined;
   let last: string | undefined;
   for (const range of ranges) {
@@ -24,7 +40,7 @@ export async function* heldNames(client: PartitionClient, ranges: readonly KeyRa
     for (let row = 0; rows && row < rows.length; row++) {
       const id = rows.id(row);
       if (last !== undefined && compareBytes(id, last) <= 0) continue;
-      yield id;
+      yield { id, rows, row };
       last = id;
     }
     end = range.endKey;

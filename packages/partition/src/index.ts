@@ -7,7 +7,7 @@ export {
   proveCoverage,
 } from './coverage.js';
 export { PartitionError, type PartitionErrorCode } from './errors.js';
-export { heldNames, heldRanges } from './held.js';
+export { heldNames, heldRanges, heldRows } from './held.js';
 export type { Listing } from './listing.js';
 export { mergeSmall } from './merge.js';
 export { type AllDocsPage, type AllDocsRow, type Dropped, PAGE_LIMIT, shortestSeparator } from './page.js';

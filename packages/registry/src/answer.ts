@@ -1,5 +1,3 @@
-import { RegistryError } from './errors.js';
-
 /** What an answer depends on: a `Request` is one. */
 export interface AnswerRequest {
   readonly method: string;
@@ -38,6 +36,7 @@ const STATUS: Record<string, number> = {
   ERR_ABORTED: 503,
   ERR_BUDGET_EXHAUSTED: 503,
   ERR_BUSY: 503,
+  ERR_CHANGED: 503,
   ERR_ORIGIN_DOWN: 503,
   ERR_RATE_LIMITED: 503,
   ERR_THROTTLED: 503,
@@ -74,11 +73,11 @@ export function errorAnswer(error: unknown): Answer {
     code = 'ERR_INTERNAL',
     status: said,
     message,
-  } = error as { code?: string; status?: number; message?: string };
+    retryAfter,
+  } = error as { code?: string; status?: number; message?: string; retryAfter?: number };
   const status = statusOf(code, said);
   // Our own trouble is for our own log: its text may name paths.
   const text = status === 500 ? 'the replica cannot answer this now; its log says why' : message;
-  const retryAfter = error instanceof RegistryError ? error.retryAfter : undefined;
   return jsonAnswer(status, { code, error: text }, retryAfter === undefined ? [] : ['retry-after', String(retryAfter)]);
 }
 

@@ -1,19 +1,12 @@
-import {
-  CacheError,
-  createStorageDriver,
-  type EntryMetadata,
-  encodeOrigin,
-  hex,
-  type StorageDriver,
-  type StoredEntry,
-  unhex,
-} from '@_all_docs/cache';
+import { CacheError, type EntryMetadata, type StoredEntry } from '@_all_docs/cache';
+import { BlobIndex } from '@_all_docs/content';
 import { type FetchResult, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
+import { ChangedDocuments, type ChangedMark, type Settlement } from './changed-documents.js';
 import { RegistryError } from './errors.js';
-import { Ledger } from './ledger.js';
 import { patiently } from './patience.js';
+import { PulledDocuments } from './pulled-documents.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
@@ -36,6 +29,8 @@ export interface Found {
 /** How long the origin is left alone about a document that it could not give. */
 const QUIET_MS = 10_000;
 const MOST_QUIET = 10_000;
+/** How often clients make us ask for a document that changed and lags behind. */
+const CHANGED_PAUSE_MS = 1_000;
 /** Fetches at once: while the origin hangs, neither clients nor documents that grow old may pile up without end. */
 const MOST_FETCHES = 2_000;
 
@@ -56,11 +51,9 @@ export class Documents {
   readonly #counters: Counters;
   readonly #flight: SingleFlight;
   readonly #absences: Absences;
-  /** What was pulled through and may go again. What a bootstrap brought is in no ledger, and stays. */
-  readonly #pulled: Ledger;
+  readonly #changed: ChangedDocuments;
   readonly #quiet = new ByteLru<Quiet>(MOST_QUIET);
   #fetching = 0;
-  #storage: Promise<StorageDriver> | undefined;
 
   constructor(
     env: RegistryEnv,
@@ -72,15 +65,11 @@ export class Documents {
     this.#flight = flight;
     this.client = new PackumentClient({ env, form: settings.form });
     this.#absences = new Absences(env, { ttlMs: settings.notFoundMs, onTrouble: counters.onCacheTrouble });
-    this.#pulled = new Ledger({
-      ordered: env.ordered,
-      prefix: `v1:pulled:${encodeOrigin(env.registry)}:`,
-      limit: settings.documentBytes,
-      // A document of any size is stored by then; the others make room for it.
-      largestPart: Number.POSITIVE_INFINITY,
-      onEvict: (key, { mark }) => this.#evict(key, mark),
-      onTrouble: counters.onCacheTrouble,
-    });
+    const { client } = this;
+    const { ordered, blobs: store, clock } = env;
+    const onTrouble = counters.onCacheTrouble;
+    const pulled = new PulledDocuments({ env, client, limit: settings.documentBytes, onTrouble });
+    this.#changed = new ChangedDocuments({ env, client, pulled, tarballs: new BlobIndex({ ordered, store, clock }) });
   }
 
   /**
@@ -88,6 +77,8 @@ export class Documents {
    * the trouble there was, `ERR_TIMEOUT` when patience ends, `ERR_OFFLINE` where nobody is asked.
    */
   async find(name: string): Promise<Found | undefined> {
+    const mark = await this.#changed.get(name);
+    if (mark) return this.#findChanged(name, mark);
     const held = await this.#held(name);
     if (held) return held;
     if (await this.#absences.recent(name)) return undefined;
@@ -125,6 +116,30 @@ export class Documents {
     if (entry || !(await this.client.heldMetadata(name))) return entry;
     await this.#patiently(name, this.#fetch(name, 'again'));
     return this.client.held(name);
+  }
+
+  /**
+   * A document that the feed said has changed: what is held is not shown before the registry was asked, since a version of
+   * it may have been removed. `ERR_CHANGED` while the registry still shows the one from before.
+   */
+  async #findChanged(name: string, mark: ChangedMark): Promise<Found | undefined> {
+    const { clock } = this.#env;
+    const isNews = clock.now() - mark.askedAt >= CHANGED_PAUSE_MS;
+    // The registry said a moment ago that there is none, and is asked once more before all is given up.
+    if (mark.absences > 0 && mark.askedAt > 0 && clock.now() < mark.dueAt) return undefined;
+    if (!isNews) throw changed(name);
+    const settlement = await this.#patiently(name, this.#settleChanged(name)).catch((cause) => {
+      throw changed(name, cause);
+    });
+    if (settlement === 'absent' || settlement === 'gone') return undefined;
+    if (settlement === 'lagging') throw changed(name);
+    const metadata = await this.client.heldMetadata(name);
+    return metadata && this.#found(name, metadata, 'miss');
+  }
+
+  #settleChanged(name: string): Promise<Settlement> {
+    if (this.#settings.offline) return Promise.reject(this.#offline(name));
+    return this.#flight(`document:changed:${name}`, () => this.#changed.settle(name));
   }
 
   async #held(name: string): Promise<Found | undefined> {
@@ -178,7 +193,18 @@ export class Documents {
     // Somebody else was faster: another process, or a flight that landed between our look and this one.
     if (!again && known && this.#isFresh(known)) return;
     if (!known && (await this.#absences.recent(name))) return;
-    await this.#settle(name, known, await this.client.fetch(name, { known: again ? undefined : known }));
+    await this.#settle(name, known, await this.#asAnnounced(name, again ? undefined : known));
+  }
+
+  /** The document, not one from before what the feed said last: caches on the way may still hold that. */
+  async #asAnnounced(name: string, known: EntryMetadata | undefined): Promise<FetchResult> {
+    const said = await this.#env.announced?.(name);
+    const announced = said?.rev;
+    let result = await this.client.fetchChanged(name, { announced, known });
+    if (result.outcome === 'lagging') result = await this.client.fetchChanged(name, { announced, known, fresh: true });
+    if (result.outcome !== 'lagging') return result;
+    if (said?.deleted) return { outcome: 'absent', bytes: 0, status: 404 };
+    throw changed(name);
   }
 
   async #settle(name: string, known: EntryMetadata | undefined, result: FetchResult): Promise<void> {
@@ -186,12 +212,7 @@ export class Documents {
     this.#quiet.delete(name);
     await this.#absences.clear(name);
     const metadata = await this.client.heldMetadata(name);
-    if (!metadata) return;
-    const entry = await this.#pulled.get(hex(name));
-    if (known && !entry) return;
-    // What somebody else wrote since we did was brought to stay.
-    if (known && entry?.mark !== markOf(known)) return this.#pulled.drop(hex(name));
-    await this.#pulled.put(hex(name), { size: metadata.size, at: metadata.storedAt, mark: markOf(metadata) });
+    if (metadata) await this.#changed.confirmed(name, known, metadata);
   }
 
   /** A single 404 may be a slip of the origin or of a cache before it: what is held goes at the second, and at any stronger word. */
@@ -199,14 +220,14 @@ export class Documents {
     const { times } = await this.#absences.add(name, status);
     if (!known) return;
     if (status === 404 && times < 2) return this.#keepQuiet(name, this.#settings.notFoundMs);
-    await (await this.#driver()).delete(this.client.keyOf(name));
-    await this.#pulled.drop(hex(name));
+    await this.#changed.remove(name, 'absent');
     this.#counters.removed += 1;
     this.#env.logger?.info?.(`${name} was removed: the origin answered ${status}`);
   }
 
   #keepQuiet(name: string, ms: number, error?: unknown): void {
-    const pause = error instanceof RegistryError && error.retryAfter !== undefined ? error.retryAfter * 1000 : ms;
+    const { retryAfter } = (error ?? {}) as { retryAfter?: number };
+    const pause = retryAfter === undefined ? ms : retryAfter * 1000;
     this.#quiet.set(name, { until: this.#env.clock.now() + pause, error }, 1);
   }
 
@@ -218,23 +239,13 @@ export class Documents {
     if (this.#counters.addMissing(name)) this.#env.logger?.warn?.(`offline: ${name} is missing`);
     return new RegistryError('ERR_OFFLINE', `the replica is offline and does not hold ${name}`);
   }
-
-  async #evict(hexName: string, mark: string): Promise<void> {
-    const storage = await this.#driver();
-    const key = this.client.keyOf(unhex(hexName) as string);
-    const metadata = await storage.head(key);
-    if (metadata && markOf(metadata) === mark) await storage.delete(key);
-  }
-
-  #driver(): Promise<StorageDriver> {
-    this.#storage ??= createStorageDriver(this.#env);
-    return this.#storage;
-  }
 }
 
-/** Tells whether a document is still the one that was pulled through: whoever confirms or replaces it changes this. */
-function markOf({ digest, storedAt }: EntryMetadata): string {
-  return `${digest} ${storedAt}`;
+function changed(name: string, cause?: unknown): RegistryError {
+  const why = cause instanceof Error ? `cannot be asked for: ${cause.message}` : 'still shows it as it was before';
+  const { retryAfter = 1 } = (cause ?? {}) as { retryAfter?: number };
+  const message = `${name} has changed, and the registry ${why}; try again`;
+  return new RegistryError('ERR_CHANGED', message, { cause, retryAfter });
 }
 
 function busy(name: string): RegistryError {

@@ -4,6 +4,7 @@ export type RegistryErrorCode =
   | 'ERR_BAD_PATH'
   | 'ERR_BODY_TOO_LARGE'
   | 'ERR_BUSY'
+  | 'ERR_CHANGED'
   | 'ERR_FORBIDDEN_HOST'
   | 'ERR_NOT_FOUND'
   | 'ERR_OFFLINE'

@@ -1,10 +1,21 @@
 /** @module The npm registry protocol over a replica. */
 export type { Answer, AnswerRequest } from './answer.js';
+export {
+  ChangedDocuments,
+  type ChangedDocumentsOptions,
+  type ChangedMark,
+  type Gone,
+  type GoneReason,
+  isUpToDate,
+  type Settlement,
+} from './changed-documents.js';
 export { type DeriveOptions, deriveDocument } from './derive.js';
 export { RegistryError, type RegistryErrorCode } from './errors.js';
 export { createLeaseFlight, type LeaseFlightOptions } from './lease-flight.js';
 export { NpmRegistry } from './npm-registry.js';
+export { PulledDocuments, type PulledOptions } from './pulled-documents.js';
 export { readDists } from './read-dists.js';
+export { type Removal, removalOf } from './removal.js';
 export { createSingleFlight, type SingleFlight } from './single-flight.js';
 export type { RegistryStats } from './stats.js';
 export { Tarballs, type TarballsEnv, type TarballsOptions, type TarballsStats } from './tarballs.js';

@@ -1,7 +1,6 @@
 import { CacheError, encodeOrigin, hex, type OrderedStore } from '@_all_docs/cache';
 import { BlobIndex, ContentError, Hash, integrityOfShasum, type Store } from '@_all_docs/content';
 import type { Clock, StreamingResponse, StreamingTransport } from '@_all_docs/http';
-import { ByteLru } from './byte-lru.js';
 import { RegistryError } from './errors.js';
 import { Flight } from './flight.js';
 import type { SingleFlight } from './single-flight.js';
@@ -33,8 +32,6 @@ export interface TarballsOptions {
   offline?: boolean | undefined;
   /** Hears of every use of what is kept: `ExpiryManager.touch`. */
   touch?: ((indexKey: string) => void) | undefined;
-  /** Most bytes of small tarballs that are held in memory; 32 MiB unless told. */
-  memoryBytes?: number | undefined;
   /** Most bytes of one download that are held for its readers; 8 MiB unless told. */
   windowBytes?: number | undefined;
 }
@@ -68,7 +65,6 @@ interface VersionRow {
   integrity?: string | undefined;
 }
 
-const MEMORY_BYTES = 32 * 1024 * 1024;
 const MOST_MISSING = 10_000;
 
 /**
@@ -83,8 +79,6 @@ export class Tarballs {
   readonly #options: TarballsOptions;
   readonly #hosts: TarballHosts;
   readonly #prefix: string;
-  /** Small ones by what the document says they are: their bytes were looked at, so nothing has to be asked again. */
-  readonly #memory: ByteLru<Tarball>;
   readonly #flights = new Map<string, Promise<Flight | Tarball>>();
   readonly #airborne = new Set<Flight>();
   readonly #counts = { hits: 0, fetched: 0, joined: 0, mismatched: 0, failed: 0, absent: 0, unkept: 0, lost: 0 };
@@ -94,7 +88,6 @@ export class Tarballs {
     this.#env = env;
     this.#options = options;
     this.#hosts = new TarballHosts(env.registry, allowedHosts);
-    this.#memory = new ByteLru(options.memoryBytes ?? MEMORY_BYTES);
     this.#prefix = `v1:version:${encodeOrigin(env.registry)}:`;
     this.index = new BlobIndex({ ordered: env.ordered, store: env.blobs, clock: env.clock });
   }
@@ -121,13 +114,15 @@ export class Tarballs {
     try {
       dist = await this.#options.distOf(name, file);
     } catch (error) {
+      // The version may have been removed: its document has to say that it was not.
+      if (error instanceof RegistryError && error.code === 'ERR_CHANGED') throw error;
       // What is kept was found to be right when it came: it can be had without its document, too.
       const kept = await this.#kept(key);
       if (kept) return this.#hit(key, kept);
       throw error;
     }
     if (!dist) return undefined;
-    const kept = this.#memory.get(wantedOf(key, dist)) ?? (await this.#kept(key, dist));
+    const kept = await this.#kept(key, dist);
     if (kept) return this.#hit(key, kept);
     const flight = await this.#join(key, name, file, dist);
     if (!(flight instanceof Flight)) return this.#hit(key, flight);
@@ -176,7 +171,7 @@ export class Tarballs {
       const row = await this.index.get<VersionRow>(key);
       if (!row || (dist && row.integrity !== integrityOf(dist))) return undefined;
       const blob = await this.#env.blobs.get(Hash.parse(row.blob));
-      if (blob) return this.#remember(key, await atRest(blob, row.integrity));
+      if (blob) return await atRest(blob, row.integrity);
       this.#counts.lost += 1;
       return undefined;
     } catch (error) {
@@ -187,12 +182,6 @@ export class Tarballs {
       this.#env.logger?.warn?.('a stored tarball cannot be used', { key, error: String(error) });
       return undefined;
     }
-  }
-
-  #remember(key: string, tarball: Tarball): Tarball {
-    const { bytes, integrity } = tarball;
-    if (bytes && integrity !== undefined) this.#memory.set(`${key} ${integrity}`, tarball, bytes.length);
-    return tarball;
   }
 
   async #isKept(key: string, dist: Dist): Promise<boolean> {

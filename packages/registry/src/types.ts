@@ -23,6 +23,8 @@ export interface RegistryEnv extends PackumentEnv {
   ordered: OrderedStore;
   /** The replication host whose listed names the search goes through; only held names without it. */
   origin?: string | undefined;
+  /** What the feed said last of a package, where it is followed. */
+  announced?: ((name: string) => Promise<{ rev: string | undefined; deleted: boolean } | undefined>) | undefined;
   /** Uniform in [0, 1). */
   random?: (() => number) | undefined;
   /** How requests for the same thing share one work; within this registry unless told. */

@@ -136,34 +136,6 @@ describe('a tarball', () => {
     expect((await open())?.size).toBe(3_000);
   });
 
-  it('that is small is read from the store once, and from memory then, as long as there is room', async () => {
-    const backend = new MemoryBlobBackend();
-    let reads = 0;
-    const { read } = backend;
-    backend.read = (path, range) => {
-      reads += 1;
-      return read.call(backend, path, range);
-    };
-    const blobs = new Store({ backend, hashers });
-    let dist: ReturnType<typeof distFor> | undefined = distFor(BYTES);
-    const { open } = sceneOf({ streaming: originOf(answer(BYTES)), dist: () => dist, env: { blobs } });
-    await bytesOf((await open())?.stream());
-    for (let i = 0; i < 5; i++) expect((await bytesOf((await open())?.stream())).equals(BYTES)).toBe(true);
-    expect(reads).toBe(1);
-    dist = undefined;
-    expect(await open()).toBeUndefined();
-
-    const cramped = sceneOf({
-      streaming: originOf(answer(BYTES)),
-      dist: distFor(BYTES),
-      env: { blobs },
-      memoryBytes: BYTES.length - 1,
-    });
-    reads = 0;
-    for (let i = 0; i < 3; i++) await bytesOf((await cramped.open())?.stream());
-    expect(reads).toBe(2);
-  });
-
   it('tells eviction of every use', async () => {
     const touched: string[] = [];
     const { open, tarballs } = sceneOf({

@@ -8,6 +8,7 @@ import { cacheRmCommand } from './commands/cache/rm.js';
 import { cacheSizeCommand } from './commands/cache/size.js';
 import { cacheStatsCommand } from './commands/cache/stats.js';
 import { fetchCommand } from './commands/fetch.js';
+import { followCommand } from './commands/follow.js';
 import { packumentFetchCommand } from './commands/packument/fetch.js';
 import { packumentFetchListCommand } from './commands/packument/fetch-list.js';
 import { packumentShowCommand } from './commands/packument/show.js';
@@ -18,6 +19,7 @@ import { partitionSplitCommand } from './commands/partition/split.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
 import { pivotsCheckCommand } from './commands/pivots/check.js';
 import { pivotsMakeCommand } from './commands/pivots/make.js';
+import { reconcileCommand } from './commands/reconcile.js';
 import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { unuseCommand } from './commands/unuse.js';
@@ -64,6 +66,8 @@ export function createProgram(io: Io): Command {
         .addCommand(cacheImportCommand(io)),
     )
     .addCommand(fetchCommand(io))
+    .addCommand(followCommand(io))
+    .addCommand(reconcileCommand(io))
     .addCommand(serveCommand(io))
     .addCommand(useCommand(io))
     .addCommand(unuseCommand(io))

@@ -31,3 +31,8 @@ export function parseDuration(text: string): number {
   if (!Number.isSafeInteger(ms)) throw new InvalidArgumentError('It must be a duration such as 15m, 12h or 7d.');
   return ms;
 }
+
+/** Milliseconds of a number of seconds, or of a duration. */
+export function parseSeconds(text: string): number {
+  return parseDuration(/^\s*\d+(?:\.\d+)?\s*$/.test(text) ? `${text.trim()}s` : text);
+}

@@ -42,6 +42,10 @@ export interface CreateEnvOptions {
   rate?: number | undefined;
   /** Requests a month; five million on the public npm registry unless told, as its terms say, and no limit elsewhere. */
   budget?: number | undefined;
+  /** Tries for one request when the registry fails; 6 unless told. */
+  attempts?: number | undefined;
+  /** The longest pause or silence of the registry that is waited for, in milliseconds; 15 minutes unless told. */
+  patienceMs?: number | undefined;
   queue?: WorkQueue | undefined;
   logger?: Logger | undefined;
   /** How to reach whoever runs this, for the User-Agent. */
@@ -87,7 +91,9 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
   const limit = options.budget ?? (encodeOrigin(registry) === 'npm' ? NPM_MONTHLY_REQUESTS : undefined);
   const budget = limit === undefined ? undefined : new MonthlyBudget(storage.ordered, clock, limit);
   const pool = new CheckPool(Math.max(1, Math.min(4, availableParallelism() - 1)));
-  const governor = new Governor({ clock, random, concurrency, rate, budget });
+  const { attempts, patienceMs } = options;
+  const governor = new Governor({ clock, random, concurrency, rate, budget, patienceMs });
+  const retries = { clock, random, attempts, patienceMs };
   const sockets = options.transport
     ? { transport: options.transport, close: async () => {} }
     : createUndiciTransport({ userAgent: userAgent(options.contact), connections: concurrency });
@@ -102,8 +108,8 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     registry,
     storage,
     ordered: storage.ordered,
-    transport: withRetry(governor.wrap(withRedirects(authorized)), { clock, random }),
-    streaming: withStreamingRetry(governor.wrapStreaming(streaming), { clock, random }),
+    transport: withRetry(governor.wrap(withRedirects(authorized)), retries),
+    streaming: withStreamingRetry(governor.wrapStreaming(streaming), retries),
     blobs: new Store({
       backend: new FsBlobBackend(options.cache, { durability }),
       hashers: createNodeHashers(),

@@ -32,7 +32,7 @@ async function onMessage(message: ToWorker): Promise<void> {
 
 async function start({ options, duties }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   try {
-    server = await serveHere(options, { collect, duties });
+    server = await serveHere(options, { collect, duties, shared: true });
     await tell({ type: 'listening', url: server.url });
   } catch (error) {
     await tell({ type: 'failed', code: codeOf(error) ?? 'ERR_INTERNAL', message: messageOf(error) });

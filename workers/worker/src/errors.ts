@@ -4,7 +4,9 @@ export type WorkerErrorCode =
   | 'ERR_INTEGRITY'
   | 'ERR_LISTING_LOST'
   | 'ERR_NO_BLOB_STORE'
+  | 'ERR_NOT_RECONCILED'
   | 'ERR_NO_ORDERED_STORE'
+  | 'ERR_NO_SEQUENCE'
   | 'ERR_NO_TARBALL'
   | 'ERR_NO_VERSION'
   | 'ERR_QUEUE_CLOSED';

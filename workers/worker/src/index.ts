@@ -23,6 +23,15 @@ export {
 } from './bootstrap/selection.js';
 export { codeOf, messageOf, WorkerError, type WorkerErrorCode } from './errors.js';
 export {
+  type FollowEvent,
+  type FollowOptions,
+  type FollowResult,
+  follow,
+  type ReconcileRun,
+  reconcileNow,
+} from './follow/follow.js';
+export { type FollowStatus, followStatus } from './follow/status.js';
+export {
   type Env,
   type Lease,
   type Logger,

@@ -3,10 +3,22 @@ import { once } from 'node:events';
 import { Command, Option } from 'commander';
 import { CliError, EXIT, Interruption } from '../exit.js';
 import type { Io } from '../io.js';
-import { cacheOption, jsonOption, registryOption, storageOptions, wholeNumber } from '../options.js';
+import {
+  cacheOption,
+  formOption,
+  jsonOption,
+  originOption,
+  registryOption,
+  storageOptions,
+  wholeNumber,
+} from '../options.js';
 import { parseDuration, parseSize } from '../units.js';
+import { type FollowFlags, followOptions } from './follow.js';
 
-interface Flags extends Omit<ServeOptions, 'cache' | 'maxBytes' | 'ttlMs' | 'limits' | 'drainMs'> {
+interface Flags
+  extends Omit<ServeOptions, 'cache' | 'maxBytes' | 'ttlMs' | 'limits' | 'drainMs' | 'follow'>,
+    FollowFlags {
+  follow?: boolean;
   cache?: string;
   maxSize?: number;
   ttl?: number;
@@ -24,6 +36,9 @@ export function serveCommand(io: Io): Command {
         .default('127.0.0.1:8080'),
     )
     .addOption(registryOption())
+    .addOption(originOption())
+    .addOption(formOption().env('ALL_DOCS_FORM'))
+    .addOption(new Option('--follow', 'follow the feed meanwhile, as the follow command does').env('ALL_DOCS_FOLLOW'))
     .addOption(new Option('--offline', 'never ask the registry').env('ALL_DOCS_OFFLINE'))
     .addOption(
       new Option('--public-url <url>', "where clients reach this server (default: each request's Host header)").env(
@@ -81,7 +96,7 @@ export function serveCommand(io: Io): Command {
     .addOption(
       new Option('--log', 'a JSON line on stderr for each request, not only for failures').env('ALL_DOCS_LOG'),
     );
-  for (const option of storageOptions()) command.addOption(option);
+  for (const option of [...followOptions(), ...storageOptions()]) command.addOption(option);
   return command
     .addOption(new Option('--contact <text>', 'how to reach you, for the User-Agent').env('ALL_DOCS_CONTACT'))
     .addOption(jsonOption())
@@ -92,13 +107,16 @@ export function serveCommand(io: Io): Command {
 
 /** Serves until it is interrupted; gives the exit code. */
 async function runServe(flags: Flags, io: Io): Promise<number> {
+  if (flags.follow && flags.offline)
+    throw new CliError('ERR_USAGE', '--follow asks the registry and --offline forbids it; choose one of them');
   // Loaded here: no other command needs it.
   const { defaultCacheDirectory, serve } = await import('@_all_docs/worker-node/serve');
-  const { cache, storage, maxSize, ttl, drain, json, ...options } = flags;
+  const { cache, storage, maxSize, ttl, drain, json, follow, interval, window, reconcile, ...options } = flags;
   const server = await serve({
     ...options,
     cache: cache ?? storage ?? defaultCacheDirectory(io.env),
     storage,
+    follow: follow ? { intervalMs: interval, windowMs: window, reconcileMs: reconcile } : undefined,
     maxBytes: maxSize,
     ttlMs: ttl,
     drainMs: drain,

@@ -1,3 +1,4 @@
+import type { FollowStatus } from '@_all_docs/worker';
 import { VERSION } from '../version.js';
 import type { Snapshot } from './counters.js';
 import { type Fleet, PROMETHEUS_TYPE, renderMetrics } from './prometheus.js';
@@ -13,6 +14,7 @@ export interface OperationsOptions {
   collect: Collect;
   /** What `/-/status.json` says of the settings. */
   about: () => object;
+  feed: () => Promise<FollowStatus | undefined>;
 }
 
 export interface OperationAnswer {
@@ -42,9 +44,10 @@ export async function answerOperation(path: string, options: OperationsOptions):
   if (path === '/readyz') return json(state === 'ready' ? 200 : 503, { status: state });
   if (path === '/health') return json(200, { status: state, version: VERSION });
   const { snapshot, fleet } = await options.collect();
-  if (path === '/metrics') return { status: 200, type: PROMETHEUS_TYPE, body: renderMetrics(snapshot, fleet) };
+  const feed = await options.feed();
+  if (path === '/metrics') return { status: 200, type: PROMETHEUS_TYPE, body: renderMetrics(snapshot, fleet, feed) };
   const uptimeSeconds = Math.round(Date.now() / 1000 - snapshot.process.startedAt);
-  return json(200, { version: VERSION, state, ...options.about(), uptimeSeconds, ...fleet, ...snapshot });
+  return json(200, { version: VERSION, state, ...options.about(), feed, uptimeSeconds, ...fleet, ...snapshot });
 }
 
 function json(status: number, value: object): OperationAnswer {

@@ -1,3 +1,4 @@
+import type { FollowStatus } from '@_all_docs/worker';
 import type { Snapshot } from './counters.js';
 
 /** The text format of Prometheus, version 0.0.4. */
@@ -14,7 +15,7 @@ export interface Fleet {
 const GAUGES = /(in_flight|held_bytes)$/;
 
 /** All counters as Prometheus reads them. Names without our prefix are those that its client libraries use. */
-export function renderMetrics(snapshot: Snapshot, { workers, restarts }: Fleet): string {
+export function renderMetrics(snapshot: Snapshot, { workers, restarts }: Fleet, feed?: FollowStatus): string {
   const { process } = snapshot;
   const out = new Lines();
   out.family('all_docs_http_requests_total', 'counter', 'Answers, by what was asked for and status.');
@@ -34,6 +35,7 @@ export function renderMetrics(snapshot: Snapshot, { workers, restarts }: Fleet):
     const name = `all_docs_registry_${path}${type === 'counter' ? '_total' : ''}`;
     out.metric(name, type, `${path} in the registry's status.`, value);
   }
+  if (feed) addFeed(out, feed);
   out.metric('all_docs_workers', 'gauge', 'Processes that answer.', workers);
   out.metric('all_docs_worker_restarts_total', 'counter', 'Workers that died and were started again.', restarts);
   out.metric('nodejs_eventloop_lag_p99_seconds', 'gauge', 'Lateness of timers, lately.', process.lagP99);
@@ -42,6 +44,25 @@ export function renderMetrics(snapshot: Snapshot, { workers, restarts }: Fleet):
   out.metric('process_cpu_seconds_total', 'counter', 'CPU time.', process.cpuSeconds);
   out.metric('process_start_time_seconds', 'gauge', 'Start, in seconds since 1970.', process.startedAt);
   return out.text();
+}
+
+function addFeed(out: Lines, feed: FollowStatus): void {
+  const gauge = (name: string, help: string, value: number | undefined) => {
+    if (value !== undefined) out.metric(`all_docs_feed_${name}`, 'gauge', help, value);
+  };
+  gauge('cursor', 'Sequence up to which the feed is applied.', feed.cursor);
+  gauge('origin_sequence', "The origin's newest sequence, as last seen.", feed.originSeq);
+  gauge('lag_changes', 'Sequence numbers that the replica is behind.', feed.lagChanges);
+  gauge('lag_seconds', 'Since the feed was last read to its head.', feed.lagSeconds);
+  gauge('alarm', 'Whether the feed cannot be relied on now.', feed.alarm ? 1 : 0);
+  gauge(
+    'reconciled_timestamp_seconds',
+    'When names were last compared.',
+    feed.reconciledAt && feed.reconciledAt / 1000,
+  );
+  gauge('documents_stale', 'Documents that changed and were not fetched again yet.', feed.stale);
+  gauge('documents_failing', 'Those of them that could not be fetched.', feed.failing);
+  gauge('packages_gone', 'Packages that the registry removed.', feed.gone);
 }
 
 class Lines {

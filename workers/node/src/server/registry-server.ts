@@ -49,6 +49,7 @@ export class RegistryServer {
         state: () => this.#state,
         collect: options.collect ?? (async () => ({ snapshot: this.snapshot(), fleet: { workers: 1, restarts: 0 } })),
         about: options.about ?? (() => ({})),
+        feed: options.feed ?? (async () => undefined),
       },
       limits: this.#limits,
       logger: options.logger,

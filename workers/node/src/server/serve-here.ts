@@ -17,19 +17,21 @@ export interface HereOptions {
   collect?: Collect | undefined;
   /** Whether this process does what only one of several must do. */
   duties?: boolean;
+  /** Whether other processes serve from the same directory. */
+  shared?: boolean;
 }
 
 /** Serves from this process. It listens while the replica is being opened, and resolves when both are done. */
 export async function serveHere(
   options: ServeOptions,
-  { collect, duties = true }: HereOptions = {},
+  { collect, duties = true, shared = false }: HereOptions = {},
 ): Promise<HereServer> {
   const { listen = DEFAULT_LISTEN, authTokenFile, log = false, limits, offline = false, publicUrl } = options;
   const address = parseListen(listen);
   const authorize = authTokenFile === undefined ? undefined : readBearerTokens(authTokenFile);
   const logger = createLogger(log ? 'info' : 'warn');
   let opened: OpenRegistry | undefined;
-  const opening = openRegistry(options, { logger, duties }).then((registry) => {
+  const opening = openRegistry(options, { logger, duties, shared }).then((registry) => {
     opened = registry;
     return registry.served;
   });
@@ -41,6 +43,7 @@ export async function serveHere(
     limits,
     collect,
     about: () => ({ registry: opened?.registry, offline, publicUrl }),
+    feed: async () => opened?.feed(),
   });
   const close = async (drainMs: number) => {
     await server.drain(drainMs);

@@ -1,5 +1,7 @@
 import type { Eviction } from '@_all_docs/content';
+import type { PackumentForm } from '@_all_docs/packument';
 import type { TarballHost } from '@_all_docs/registry';
+import type { FollowOptions } from '@_all_docs/worker';
 import type { StoreKind } from '../cache-directory.js';
 import type { Durability } from '../sqlite-file.js';
 import type { ServerLimits } from './types.js';
@@ -14,6 +16,12 @@ export interface ServeOptions {
   listen?: string | undefined;
   /** Where documents and tarballs come from that are not held; what npm's own configuration says unless given. */
   registry?: string | undefined;
+  /** Which form of documents is held and asked for; `full` unless told. Abbreviated ones are answered to all. */
+  form?: PackumentForm | undefined;
+  /** Follow the feed meanwhile, in the process that has the duties. */
+  follow?: Pick<FollowOptions, 'intervalMs' | 'windowMs' | 'reconcileMs'> | undefined;
+  /** The replication host, whose feed is followed; derived for the public npm registry. */
+  origin?: string | undefined;
   /** Never ask the registry. */
   offline?: boolean | undefined;
   /** URL at which clients reach this server; the Host header of each request unless told. */

@@ -1,5 +1,5 @@
 import type { Answer, AnswerRequest, HotAnswer } from '@_all_docs/registry';
-import type { Logger } from '@_all_docs/worker';
+import type { FollowStatus, Logger } from '@_all_docs/worker';
 import type { Authorize } from './bearer-tokens.js';
 import type { Collect } from './operations.js';
 
@@ -50,4 +50,6 @@ export interface CreateServerOptions {
   collect?: Collect | undefined;
   /** What `/-/status.json` says of the settings. */
   about?: (() => object) | undefined;
+  /** How true the replica is, for `/-/status.json` and `/metrics`; `undefined` where nobody can say. */
+  feed?: (() => Promise<FollowStatus | undefined>) | undefined;
 }

@@ -34,7 +34,7 @@ export interface BootstrapOptions {
   form?: PackumentForm;
   check?: Check;
   /** Tasks under way at once; the governor below keeps the pace. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 

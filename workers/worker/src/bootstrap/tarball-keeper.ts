@@ -51,7 +51,6 @@ export class TarballKeeper {
       distOf: async (name, file) => this.#dists.get(pathOf({ name, file })),
       // Nobody reads them on their way.
       windowBytes: 0,
-      memoryBytes: 0,
     });
   }
 

@@ -1,0 +1,260 @@
+import {
+  createStorageDriver,
+  type EntryMetadata,
+  encodeOrigin,
+  hex,
+  type OrderedStore,
+  prefixRange,
+  type RowChange,
+  type StorageEnv,
+  unhex,
+} from '@_all_docs/cache';
+import type { BlobIndex } from '@_all_docs/content';
+import { type Clock, type Codec, webCodec } from '@_all_docs/http';
+import { type FetchResult, isOlderRevision, type Lagging, type PackumentClient } from '@_all_docs/packument';
+import type { PulledDocuments } from './pulled-documents.js';
+import { readDists } from './read-dists.js';
+import { type Removal, removalOf } from './removal.js';
+
+/** A document that changed at the registry, as far as the feed says: it is not served before it was asked for again. */
+export interface ChangedMark {
+  /** The feed's sequence number. */
+  seq: number;
+  /** The revision that the feed announced. */
+  rev?: string | undefined;
+  /** Epoch milliseconds at which that was seen. */
+  at: number;
+  /** When it is to be asked for next. */
+  dueAt: number;
+  /** When it was asked for last; 0 for never. */
+  askedAt: number;
+  /** Tries that brought no settlement: errors, documents that lag behind. */
+  tries: number;
+  /** How often in a row the registry, or its list of names, said that there is no such package. */
+  absences: number;
+  /** Wanted by a bootstrap's selection: it is brought to stay. */
+  pin?: boolean | undefined;
+}
+
+/** Why a package is gone. `absent`: the registry answered 404 again and again, or 410, or 451. */
+export type GoneReason = 'deleted' | 'absent' | Removal;
+
+/** A package that the registry removed. */
+export interface Gone {
+  name: string;
+  why: GoneReason;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/** How a look at the registry ended: `gone` and `settled` are final, the others are tried again. */
+export type Settlement = 'settled' | 'gone' | 'lagging' | 'absent';
+
+export interface ChangedDocumentsOptions {
+  env: StorageEnv & { registry: string; ordered: OrderedStore; clock: Pick<Clock, 'now'>; codec?: Codec | undefined };
+  client: PackumentClient;
+  /** The rows of kept tarballs: those of versions that are no more are given up. */
+  tarballs?: BlobIndex | undefined;
+  /** Where the account of documents is kept that were pulled through. */
+  pulled: PulledDocuments;
+}
+
+/** Past the five minutes for which the registry's caches hold a 404 (npm-api.md, section 1.7). */
+const LOOK_AGAIN_MS = 310_000;
+const ENOUGH_ABSENCES = 2;
+/** What lags behind longer than any cache holds it is what the registry has. */
+const GIVE_UP_LAG_MS = 3_600_000;
+const FIRST_RETRY_MS = 5_000;
+const LAST_RETRY_MS = 900_000;
+/** A longer document has versions: it is not looked at for signs of removal. */
+const LARGEST_STUB = 256 * 1024;
+
+/**
+ * Documents that the feed said have changed, and packages that are gone. A mark keeps a document from being served, on
+ * every process and over restarts, until {@link settle} has asked the registry for it.
+ */
+export class ChangedDocuments {
+  readonly #options: ChangedDocumentsOptions;
+  readonly #prefix: string;
+  readonly #gone: string;
+  readonly #versions: string;
+
+  constructor(options: ChangedDocumentsOptions) {
+    this.#options = options;
+    const origin = encodeOrigin(options.env.registry);
+    this.#prefix = `v1:changed:${origin}:`;
+    this.#gone = `v1:gone:${origin}:`;
+    this.#versions = `v1:version:${origin}:`;
+  }
+
+  /** The mark of a document; `undefined` for one that is as good as it is held. */
+  async get(name: string): Promise<ChangedMark | undefined> {
+    return parse(await this.#options.env.ordered.get(this.#prefix + hex(name)));
+  }
+
+  /** Marks documents in one transaction; a mark of a later change stays. */
+  async mark(marks: Iterable<[name: string, mark: ChangedMark]>): Promise<void> {
+    const { ordered } = this.#options.env;
+    const rows: RowChange[] = [];
+    for (const [name, mark] of marks) {
+      const before = await this.get(name);
+      if (before && before.seq >= mark.seq) continue;
+      rows.push({ key: this.#prefix + hex(name), value: JSON.stringify(mark) });
+    }
+    if (rows.length > 0) await ordered.commit(rows);
+  }
+
+  /** After the feed's sequences began anew: any mark that comes is later than those that are there. */
+  async forgetSequences(): Promise<void> {
+    const { ordered } = this.#options.env;
+    for await (const [name, mark] of this.marks()) {
+      const key = this.#prefix + hex(name);
+      await ordered.commit(
+        [{ key, value: JSON.stringify({ ...mark, seq: -1 }) }],
+        [{ key, value: JSON.stringify(mark) }],
+      );
+    }
+  }
+
+  /** All marks in the order of names, past `after`. */
+  async *marks(after?: string): AsyncIterable<[name: string, mark: ChangedMark]> {
+    const range = prefixRange(this.#prefix);
+    const start = after === undefined ? {} : { after: this.#prefix + hex(after) };
+    for await (const [key, text] of this.#options.env.ordered.list({ ...range, ...start })) {
+      yield [unhex(key.slice(this.#prefix.length)) as string, parse(text) as ChangedMark];
+    }
+  }
+
+  /** All packages that are gone, in the order of names. */
+  async *gone(): AsyncIterable<Gone> {
+    for await (const [key, text] of this.#options.env.ordered.list(prefixRange(this.#gone))) {
+      yield { name: unhex(key.slice(this.#gone.length)) as string, ...JSON.parse(text) };
+    }
+  }
+
+  /**
+   * Asks the registry for a document that is marked. The mark goes when the document is there as announced, or the
+   * package is gone for certain: then document and tarballs are given up. Rejects as `PackumentClient.fetch` does; the
+   * mark stays then and is due again later.
+   */
+  async settle(name: string, signal?: AbortSignal): Promise<Settlement> {
+    const { env, client, pulled } = this.#options;
+    const mark = await this.get(name);
+    if (!mark) return 'settled';
+    const known = await client.heldMetadata(name);
+    let result: FetchResult | Lagging;
+    try {
+      const announced = env.clock.now() - mark.at > GIVE_UP_LAG_MS ? undefined : mark.rev;
+      result = await client.fetchChanged(name, { announced, fresh: true, known, signal });
+    } catch (error) {
+      await this.#again(name, mark, retryMs(mark.tries), { tries: mark.tries + 1 });
+      throw error;
+    }
+    if (result.outcome === 'lagging') {
+      await this.#again(name, mark, retryMs(mark.tries), { tries: mark.tries + 1 });
+      return 'lagging';
+    }
+    if (result.outcome === 'absent') return this.#onAbsent(name, mark, result.status);
+    if (mark.pin) await pulled.drop(name);
+    else await pulled.stored(name, known, result.metadata);
+    await this.#heed(name, known, result.metadata);
+    await this.#clear(name, mark);
+    return 'settled';
+  }
+
+  /** What follows from a document that was stored or confirmed: tarballs of versions that it has no more are given up. */
+  async confirmed(name: string, before: EntryMetadata | undefined, now: EntryMetadata): Promise<void> {
+    await this.#options.pulled.stored(name, before, now);
+    if (before?.digest === undefined || before.digest !== now.digest) await this.#heed(name, before, now);
+  }
+
+  /** Gives up a package: its document in every form, its tarballs, and what was marked of it. */
+  async remove(name: string, why: GoneReason): Promise<void> {
+    const { env, client, pulled } = this.#options;
+    // The word of it first: from then on it is not served, whatever is still to be removed at a crash.
+    await this.#note(name, why);
+    const storage = await createStorageDriver(env);
+    await storage.delete(client.keyOf(name));
+    await this.#release(name, () => true);
+    await pulled.drop(name);
+    await env.ordered.commit([{ key: this.#prefix + hex(name), value: undefined }]);
+  }
+
+  async #heed(name: string, before: EntryMetadata | undefined, now: EntryMetadata): Promise<void> {
+    const { env, client } = this.#options;
+    const hasTarballs = (await this.#tarballRows(name, 1)).length > 0;
+    const wasGone = (await env.ordered.get(this.#gone + hex(name))) !== undefined;
+    const mayBeStub = now.size <= LARGEST_STUB;
+    if (!hasTarballs && !wasGone && !(before && mayBeStub)) return;
+    const entry = await client.held(name);
+    if (!entry) return;
+    if (hasTarballs) {
+      const files = await readDists(name, entry, env.codec);
+      await this.#release(name, (file) => !files.has(file));
+    }
+    const removal = mayBeStub ? await this.#removalIn(entry) : undefined;
+    if (removal) await this.#note(name, removal);
+    else if (wasGone) await env.ordered.commit([{ key: this.#gone + hex(name), value: undefined }]);
+  }
+
+  async #onAbsent(name: string, mark: ChangedMark, status: number): Promise<Settlement> {
+    const absences = mark.absences + 1;
+    if (status === 404 && absences < ENOUGH_ABSENCES) {
+      await this.#again(name, mark, LOOK_AGAIN_MS, { absences });
+      return 'absent';
+    }
+    await this.remove(name, 'absent');
+    return 'gone';
+  }
+
+  /** Puts the mark off, unless somebody changed it meanwhile. */
+  async #again(name: string, mark: ChangedMark, ms: number, change: Partial<ChangedMark>): Promise<void> {
+    const { ordered, clock } = this.#options.env;
+    const key = this.#prefix + hex(name);
+    const now = clock.now();
+    const value = JSON.stringify({ ...mark, ...change, askedAt: now, dueAt: now + ms });
+    await ordered.commit([{ key, value }], [{ key, value: JSON.stringify(mark) }]);
+  }
+
+  async #clear(name: string, mark: ChangedMark): Promise<void> {
+    const key = this.#prefix + hex(name);
+    await this.#options.env.ordered.commit([{ key, value: undefined }], [{ key, value: JSON.stringify(mark) }]);
+  }
+
+  async #note(name: string, why: GoneReason): Promise<void> {
+    const { ordered, clock } = this.#options.env;
+    await ordered.commit([{ key: this.#gone + hex(name), value: JSON.stringify({ why, at: clock.now() }) }]);
+  }
+
+  async #removalIn({ body, metadata }: { body: Uint8Array; metadata: EntryMetadata }): Promise<Removal | undefined> {
+    const text = await (this.#options.env.codec ?? webCodec).decode(body, metadata.encoding);
+    return removalOf(JSON.parse(new TextDecoder().decode(text)));
+  }
+
+  async #release(name: string, isGone: (file: string) => boolean): Promise<void> {
+    for (const [key, file] of await this.#tarballRows(name))
+      if (isGone(file)) await this.#options.tarballs?.unlink(key);
+  }
+
+  async #tarballRows(name: string, limit?: number): Promise<[key: string, file: string][]> {
+    const prefix = `${this.#versions}${hex(name)}:`;
+    const rows: [string, string][] = [];
+    for await (const [key] of this.#options.env.ordered.list({ ...prefixRange(prefix), limit }))
+      rows.push([key, unhex(key.slice(prefix.length)) as string]);
+    return rows;
+  }
+}
+
+/** Whether what is held says already what the feed does. */
+export function isUpToDate(held: EntryMetadata, announced: string | undefined): boolean {
+  if (announced === undefined || held.rev === undefined) return false;
+  return held.rev === announced || isOlderRevision(announced, held.rev);
+}
+
+function parse(text: string | undefined): ChangedMark | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as ChangedMark);
+}
+
+function retryMs(tries: number): number {
+  return Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 3 ** Math.min(tries, 10));
+}
