@@ -64,8 +64,13 @@ export interface Served extends RunningCli {
 }
 
 /** Starts `serve --offline` on a free port and waits until it listens. */
-export async function serveOffline(args: string[], options?: CliOptions): Promise<Served> {
-  const running = startCli(['serve', '--json', '--offline', '--listen', '127.0.0.1:0', ...args], options);
+export function serveOffline(args: string[], options?: CliOptions): Promise<Served> {
+  return startServe(['--offline', ...args], options);
+}
+
+/** Starts `serve` on a free port and waits until it listens. */
+export async function startServe(args: string[], options?: CliOptions): Promise<Served> {
+  const running = startCli(['serve', '--json', '--listen', '127.0.0.1:0', ...args], options);
   const said = () => /"type":"listening","url":"([^"]+)"/.exec(running.printed().stdout)?.[1];
   await Promise.race([until(() => said() !== undefined, 'it listens'), running.done]);
   const url = said();

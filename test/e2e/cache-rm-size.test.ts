@@ -90,6 +90,10 @@ describe.each(STORES)('cache size, %s', (store) => {
       store,
       entries: 40,
       bytes: stats['bytes'],
+      documents: { entries: 40, bytes: stats['bytes'] },
+      derived: { entries: 0, bytes: 0 },
+      tarballs: { rows: 0, pinned: 0, blobs: 0, bytes: 0, diskBytes: 0 },
+      indexBytes: expect.any(Number),
       diskBytes: expect.any(Number),
       files: expect.any(Number),
     });
@@ -106,7 +110,9 @@ describe.each(STORES)('cache size, %s', (store) => {
     const text = await runCli(['cache', 'size', '--cache', cache]);
     expect(text).toMatchObject({ code: 0, stderr: '' });
     expect(text.stdout).toMatch(
-      new RegExp(`^entries +40\\nbytes +\\S+ \\S*B\\ndisk +\\S+ \\S*B in \\d+ files \\(${store}\\)\\n$`),
+      new RegExp(
+        `^entries +40\\nbytes +\\S+ \\S*B\\ndocuments +40, .*\\nderived +0, 0 B\\n(?:.*\\n){3}disk +\\S+ \\S*B in \\d+ files \\(${store}\\)\\n$`,
+      ),
     );
   });
 

@@ -47,7 +47,10 @@ export interface SweepOptions {
   orphans?: boolean;
 }
 
-const BLOB = 'v1:blob:';
+/** What the keys of blobs' rows begin with. */
+export const BLOB_PREFIX = 'v1:blob:';
+/** What the keys of index rows begin with, those that refer to blobs. */
+export const INDEX_PREFIXES: readonly string[] = ['v1:version:', 'v1:module:'];
 /** Rows looked at in one go: others get their turn then. */
 const BATCH = 500;
 
@@ -78,7 +81,7 @@ export class BlobIndex {
 
   /** The row of a blob; `undefined` on a miss. */
   async blob(hash: Hash): Promise<BlobRow | undefined> {
-    const text = await this.ordered.get(BLOB + hash.id);
+    const text = await this.ordered.get(BLOB_PREFIX + hash.id);
     return text === undefined ? undefined : (JSON.parse(text) as BlobRow);
   }
 
@@ -122,8 +125,8 @@ export class BlobIndex {
 
   /** Rows of all blobs. */
   async *blobs(): AsyncIterable<[Hash, BlobRow]> {
-    for await (const [key, text] of this.ordered.list(prefixRange(BLOB))) {
-      yield [Hash.parse(key.slice(BLOB.length)), JSON.parse(text) as BlobRow];
+    for await (const [key, text] of this.ordered.list(prefixRange(BLOB_PREFIX))) {
+      yield [Hash.parse(key.slice(BLOB_PREFIX.length)), JSON.parse(text) as BlobRow];
     }
   }
 
@@ -135,11 +138,11 @@ export class BlobIndex {
     const swept = { blobs: 0, bytes: 0 };
     const before = this.#clock.now() - graceMs;
     let seen = 0;
-    for await (const [key, text] of this.ordered.list(prefixRange(BLOB))) {
+    for await (const [key, text] of this.ordered.list(prefixRange(BLOB_PREFIX))) {
       if (++seen % BATCH === 0) await this.#clock.sleep(0);
       const row = JSON.parse(text) as BlobRow;
       if (row.refs > 0 || row.at > before) continue;
-      const hash = Hash.parse(key.slice(BLOB.length));
+      const hash = Hash.parse(key.slice(BLOB_PREFIX.length));
       const stat = await this.#store.stat(hash);
       if (stat && stat.modifiedAt > before) continue;
       if (!(await this.ordered.commit([{ key, value: undefined }], [{ key, value: text }]))) continue;
@@ -155,7 +158,7 @@ export class BlobIndex {
     let seen = 0;
     for await (const hash of this.#store.list()) {
       if (++seen % BATCH === 0) await this.#clock.sleep(0);
-      if ((await this.ordered.get(BLOB + hash.id)) !== undefined) continue;
+      if ((await this.ordered.get(BLOB_PREFIX + hash.id)) !== undefined) continue;
       const stat = await this.#store.stat(hash);
       if (!stat || stat.modifiedAt > before) continue;
       await this.#store.delete(hash);
@@ -188,7 +191,7 @@ class Change {
 
   /** Adds to a blob's counts; what is new gets a row. */
   async count(hash: Hash, add: { refs: number; pinned: number }, blob?: Linkable): Promise<BlobRow> {
-    const key = BLOB + hash.id;
+    const key = BLOB_PREFIX + hash.id;
     const text = await this.#get(key);
     const known: BlobRow = text === undefined ? { size: blob?.size ?? 0, refs: 0, pinned: 0, at: 0 } : JSON.parse(text);
     const row: BlobRow = {

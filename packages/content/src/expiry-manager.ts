@@ -1,5 +1,5 @@
 import { fingerprint, prefixRange } from '@_all_docs/cache';
-import type { BlobIndex, IndexClock, IndexRow } from './blob-index.js';
+import { type BlobIndex, INDEX_PREFIXES, type IndexClock, type IndexRow } from './blob-index.js';
 import { type Candidate, lru, s3Fifo, type Verdicts } from './s3-fifo.js';
 
 export type Eviction = 's3fifo' | 'lru';
@@ -63,7 +63,7 @@ export class ExpiryManager {
     this.#ttlMs = options.ttlMs ?? Number.POSITIVE_INFINITY;
     this.#eviction = options.eviction ?? 's3fifo';
     this.#graceMs = options.graceMs ?? 10 * 60_000;
-    this.#prefixes = options.prefixes ?? ['v1:version:', 'v1:module:'];
+    this.#prefixes = options.prefixes ?? INDEX_PREFIXES;
   }
 
   /** Notes that somebody asked for an index row. Costs no I/O. */

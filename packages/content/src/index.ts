@@ -1,8 +1,10 @@
 /** @module Content-addressed blobs: hashes, store, references, eviction. */
 export { assertRange, type BlobBackend, type BlobStat, type ByteRange } from './backend.js';
 export {
+  BLOB_PREFIX,
   BlobIndex,
   type BlobRow,
+  INDEX_PREFIXES,
   type IndexClock,
   type IndexRow,
   type Linkable,

@@ -111,6 +111,23 @@ export class Store {
     return (await this.stat(hash)) !== undefined;
   }
 
+  /**
+   * Bytes of the blob's content, after reading and hashing all of it; `undefined` on a miss. `ERR_BLOB_DAMAGED` for a
+   * blob whose bytes are not those of its hash: unlike {@link get}, this leaves it where it is.
+   */
+  async verify(hash: Hash): Promise<number | undefined> {
+    const source = (await this.#backend.read(hash.path)) ?? (await this.#unpacked(hash));
+    if (!source) return undefined;
+    const hasher = await this.hashers.create(hash.algorithm);
+    let size = 0;
+    for await (const bytes of source) {
+      await hasher.update(bytes);
+      size += bytes.length;
+    }
+    if (!new Hash(await hasher.digest(), hash.algorithm).equals(hash)) throw damaged(hash);
+    return size;
+  }
+
   /** What lies at rest for a hash; `undefined` on a miss. */
   async stat(hash: Hash): Promise<BlobStat | undefined> {
     const stat = await this.#backend.stat(hash.path);
@@ -152,6 +169,18 @@ export class Store {
     if (last) yield last;
   }
 
+  /** The content of a packed blob; damage stays where it is. */
+  async #unpacked(hash: Hash): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const source = this.#codec && (await this.#backend.read(hash.path + PACKED));
+    if (!source || !this.#codec) return undefined;
+    const bytes = await collect(source);
+    try {
+      return once(await this.#codec.unpack(bytes, LARGEST_PACKED));
+    } catch (cause) {
+      throw damaged(hash, cause);
+    }
+  }
+
   async #unpack(hash: Hash, codec: BlobCodec): Promise<Uint8Array | undefined> {
     const source = await this.#backend.read(hash.path + PACKED);
     if (!source) return undefined;
@@ -184,6 +213,10 @@ export class Store {
       cause,
     });
   }
+}
+
+function damaged(hash: Hash, cause?: unknown): ContentError {
+  return new ContentError('ERR_BLOB_DAMAGED', `the bytes of the blob ${hash} are not those of its hash`, { cause });
 }
 
 async function* slice(whole: Uint8Array, range: ByteRange | undefined): AsyncIterable<Uint8Array> {

@@ -2,6 +2,7 @@ import { type CacheError, encodeOrigin, hex, type OrderedStore } from '@_all_doc
 import type { Clock } from '@_all_docs/http';
 import { ByteLru } from './byte-lru.js';
 import { Ledger } from './ledger.js';
+import { ABSENT_PREFIX } from './prefixes.js';
 
 /** The origin's last word on a name that it does not have. */
 export interface Absence {
@@ -30,7 +31,7 @@ export class Absences {
     this.#ttlMs = ttlMs;
     this.#ledger = new Ledger({
       ordered: env.ordered,
-      prefix: `v1:absent:${encodeOrigin(env.registry)}:`,
+      prefix: `${ABSENT_PREFIX}${encodeOrigin(env.registry)}:`,
       limit: MOST_ROWS,
       onEvict: async () => undefined,
       onTrouble,

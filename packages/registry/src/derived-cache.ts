@@ -8,6 +8,7 @@ import {
 } from '@_all_docs/cache';
 import { type DeriveOptions, deriveDocument } from './derive.js';
 import { Ledger } from './ledger.js';
+import { DERIVED_LEDGER_PREFIX, DERIVED_PREFIX } from './prefixes.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
 import type { RegistryEnv } from './types.js';
@@ -42,10 +43,10 @@ export class DerivedCache {
     this.#env = env;
     this.#counters = counters;
     this.#flight = flight;
-    this.#prefix = `v1:derived:${encodeOrigin(env.registry)}:`;
+    this.#prefix = `${DERIVED_PREFIX}${encodeOrigin(env.registry)}:`;
     this.#ledger = new Ledger({
       ordered: env.ordered,
-      prefix: `v1:derived-ledger:${encodeOrigin(env.registry)}:`,
+      prefix: `${DERIVED_LEDGER_PREFIX}${encodeOrigin(env.registry)}:`,
       limit,
       onEvict: async (key) => (await this.#driver()).delete(this.#prefix + key),
       onTrouble: counters.onCacheTrouble,

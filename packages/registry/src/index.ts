@@ -9,10 +9,20 @@ export {
   isUpToDate,
   type Settlement,
 } from './changed-documents.js';
+export { type ClearedPulled, clearPulled } from './clear-pulled.js';
 export { type DeriveOptions, deriveDocument } from './derive.js';
 export { RegistryError, type RegistryErrorCode } from './errors.js';
 export { createLeaseFlight, type LeaseFlightOptions } from './lease-flight.js';
 export { NpmRegistry } from './npm-registry.js';
+export {
+  ABSENT_PREFIX,
+  DERIVED_LEDGER_PREFIX,
+  DERIVED_PREFIX,
+  FLIGHT_PREFIX,
+  PULLED_PREFIX,
+  RESOURCE_LEDGER_PREFIX,
+  RESOURCE_PREFIX,
+} from './prefixes.js';
 export { PulledDocuments, type PulledOptions } from './pulled-documents.js';
 export { readDists } from './read-dists.js';
 export { type Removal, removalOf } from './removal.js';

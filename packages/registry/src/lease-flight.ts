@@ -1,5 +1,6 @@
 import { CacheError, hex, type OrderedStore } from '@_all_docs/cache';
 import type { Clock } from '@_all_docs/http';
+import { FLIGHT_PREFIX } from './prefixes.js';
 import { createSingleFlight, type SingleFlight } from './single-flight.js';
 
 export interface LeaseFlightOptions {
@@ -32,7 +33,7 @@ async function underLease<Result>(
   key: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const row = `v1:flight:${hex(key)}`;
+  const row = `${FLIGHT_PREFIX}${hex(key)}`;
   let mine: string | undefined;
   const take = async (from: string | undefined) => {
     const lease = `${clock.now() + leaseMs} ${owner}`;

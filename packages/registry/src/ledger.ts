@@ -68,6 +68,13 @@ export class Ledger {
     await this.#change(key, undefined);
   }
 
+  /** Everything that is entered. What is dropped meanwhile may be left out or given. */
+  async *entries(): AsyncIterable<[key: string, entry: LedgerEntry]> {
+    const prefix = this.#entryRow('');
+    for await (const [row, text] of this.#options.ordered.list(prefixRange(prefix)))
+      yield [row.slice(prefix.length), parseEntry(text) as LedgerEntry];
+  }
+
   /** The sum of all sizes. */
   async total(): Promise<number> {
     return Number((await this.#options.ordered.get(this.#totalRow)) ?? 0);

@@ -2,6 +2,7 @@ import type { CacheError, OrderedStore } from '@_all_docs/cache';
 import { createStorageDriver, type EntryMetadata, encodeOrigin, hex, type StorageEnv, unhex } from '@_all_docs/cache';
 import type { PackumentClient } from '@_all_docs/packument';
 import { Ledger } from './ledger.js';
+import { PULLED_PREFIX } from './prefixes.js';
 
 export interface PulledOptions {
   env: StorageEnv & { ordered: OrderedStore; registry: string };
@@ -21,7 +22,7 @@ export class PulledDocuments {
     this.#options = options;
     this.#ledger = new Ledger({
       ordered: env.ordered,
-      prefix: `v1:pulled:${encodeOrigin(env.registry)}:`,
+      prefix: `${PULLED_PREFIX}${encodeOrigin(env.registry)}:`,
       limit,
       // A document of any size is stored by then; the others make room for it.
       largestPart: Number.POSITIVE_INFINITY,
@@ -54,6 +55,6 @@ export class PulledDocuments {
 }
 
 /** Tells whether a document is still the one that was pulled through: whoever confirms or replaces it changes this. */
-function markOf({ digest, storedAt }: EntryMetadata): string {
+export function markOf({ digest, storedAt }: EntryMetadata): string {
   return `${digest} ${storedAt}`;
 }

@@ -8,6 +8,7 @@ import { RegistryError } from './errors.js';
 import { Ledger } from './ledger.js';
 import { acceptsGzip } from './negotiate.js';
 import { patiently } from './patience.js';
+import { RESOURCE_LEDGER_PREFIX, RESOURCE_PREFIX } from './prefixes.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
@@ -44,10 +45,10 @@ export class Resources {
     this.#counters = counters;
     this.#flight = flight;
     this.#codec = env.codec ?? webCodec;
-    this.#prefix = `v1:resource:${encodeOrigin(env.registry)}:`;
+    this.#prefix = `${RESOURCE_PREFIX}${encodeOrigin(env.registry)}:`;
     this.#ledger = new Ledger({
       ordered: env.ordered,
-      prefix: `v1:resource-ledger:${encodeOrigin(env.registry)}:`,
+      prefix: `${RESOURCE_LEDGER_PREFIX}${encodeOrigin(env.registry)}:`,
       limit: KEPT_BYTES,
       onEvict: async (key) => (await this.#driver()).delete(this.#prefix + key),
       onTrouble: counters.onCacheTrouble,

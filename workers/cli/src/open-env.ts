@@ -31,6 +31,14 @@ export async function withEnv<T>(flags: EnvFlags, io: Io, work: (env: NodeEnv) =
   }
 }
 
+/** Where a replica lies: with its blobs, where only their directory is given. */
+export function replicaDirectory(
+  { cache, storage }: { cache?: string | undefined; storage?: string | undefined },
+  io: Io,
+): string {
+  return cache ?? storage ?? defaultCacheDirectory(io.env);
+}
+
 /** `ERR_NO_ORIGIN` where names are to be listed and nobody knows where. */
 export function assertOrigin(env: NodeEnv): void {
   if (env.originKnown) return;

@@ -32,6 +32,9 @@ export const checkOption = () =>
   new Option('--check <check>', 'how closely a packument is looked at before it is kept')
     .choices(['length', 'crc', 'parse'])
     .default('crc');
+/** Where the blobs lie, for commands that look after them. */
+export const blobsOption = () =>
+  new Option('--storage <dir>', "directory of the blobs (default: the replica's)").env('ALL_DOCS_STORAGE');
 /** How a directory is written to: what a new one becomes, and what stored entries survive. */
 export const storageOptions = (): Option[] => [
   new Option('--store <kind>', "how bodies of a new replica are kept: npm's cache format, or one SQLite file")

@@ -1,12 +1,14 @@
 import { VERSION } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import { bootstrapCommand } from './commands/bootstrap.js';
+import { cacheClearCommand } from './commands/cache/clear.js';
 import { cacheGetCommand } from './commands/cache/get.js';
 import { cacheImportCommand } from './commands/cache/import.js';
 import { cacheLsCommand } from './commands/cache/ls.js';
 import { cacheRmCommand } from './commands/cache/rm.js';
 import { cacheSizeCommand } from './commands/cache/size.js';
 import { cacheStatsCommand } from './commands/cache/stats.js';
+import { cacheVerifyCommand } from './commands/cache/verify.js';
 import { fetchCommand } from './commands/fetch.js';
 import { followCommand } from './commands/follow.js';
 import { packumentFetchCommand } from './commands/packument/fetch.js';
@@ -63,6 +65,8 @@ export function createProgram(io: Io): Command {
         .addCommand(cacheRmCommand(io))
         .addCommand(cacheSizeCommand(io))
         .addCommand(cacheStatsCommand(io))
+        .addCommand(cacheVerifyCommand(io))
+        .addCommand(cacheClearCommand(io))
         .addCommand(cacheImportCommand(io)),
     )
     .addCommand(fetchCommand(io))

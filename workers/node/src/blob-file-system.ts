@@ -10,6 +10,7 @@ export type BlobFileSystem = Pick<
   typeof fs,
   | 'closeSync'
   | 'fstatSync'
+  | 'linkSync'
   | 'mkdirSync'
   | 'openSync'
   | 'readdirSync'
@@ -29,6 +30,7 @@ export type BlobFileSystem = Pick<
 export const nodeBlobFileSystem: BlobFileSystem = {
   closeSync: fs.closeSync,
   fstatSync: fs.fstatSync,
+  linkSync: fs.linkSync,
   mkdirSync: fs.mkdirSync,
   openSync: fs.openSync,
   readdirSync: fs.readdirSync,

@@ -8,7 +8,7 @@ import { type Durability, SqliteFile, unusable } from './sqlite-file.js';
 import { SqliteOrderedStore } from './sqlite-ordered-store.js';
 
 export const INDEX = 'index.sqlite';
-const LOCK = 'lock.sqlite';
+export const LOCK = 'lock.sqlite';
 
 /** The row that says which kind of store a directory is. */
 export const STORE_KEY = 'v1:store';

@@ -70,6 +70,24 @@ export class FsBlobBackend implements BlobBackend {
     }
   }
 
+  /**
+   * Gives a blob of another directory the same name here, without copying it; in place of whatever lies under that name.
+   * `false` where the file systems do not allow that, or there is no such blob. The caller knows that it is whole.
+   */
+  link(path: string, from: FsBlobBackend): boolean {
+    const temporary = this.#temporary();
+    try {
+      this.#inFolder(temporary, () => this.#fs.linkSync(from.#file(path), temporary));
+    } catch {
+      // Another file system, or one without links, or too many of them: whoever copies then is told of any other trouble.
+      return false;
+    }
+    this.#rename(path, temporary, this.#file(path));
+    // Renaming a file over another name of its own does nothing.
+    this.#fs.rmSync(temporary, { force: true });
+    return true;
+  }
+
   async stat(path: string): Promise<BlobStat | undefined> {
     return this.#statFile(path, this.#file(path));
   }

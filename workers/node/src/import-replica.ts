@@ -1,10 +1,23 @@
 import { CacheError, type StorageDriver } from '@_all_docs/cache';
+import { BlobIndex } from '@_all_docs/content';
+import type { Clock } from '@_all_docs/http';
+import { DERIVED_PREFIX, RESOURCE_PREFIX } from '@_all_docs/registry';
 import { messageOf } from '@_all_docs/worker';
+import { systemClock } from './clock.js';
 import type { DirectoryDriver } from './directory-driver.js';
+import { entryChunks } from './entry-chunks.js';
+import { type Damage, type ImportedBlobs, importBlobs } from './import-blobs.js';
 import { importRows, type RowsResult } from './import-rows.js';
+import { assertHasBlobs, blobsAt, openBlobs } from './open-blobs.js';
 import type { ReplicaSource, SourceEntry } from './replica-source.js';
+import type { Durability } from './sqlite-file.js';
 
 export interface ImportOptions {
+  /** Where the source's blobs lie, and where they go to; the replicas' directories unless told. */
+  fromStorage?: string | undefined;
+  storage?: string | undefined;
+  durability?: Durability | undefined;
+  clock?: Pick<Clock, 'now' | 'sleep'> | undefined;
   signal?: AbortSignal | undefined;
   report?: ((event: ImportEvent) => void) | undefined;
 }
@@ -12,9 +25,9 @@ export interface ImportOptions {
 /** What an import tells while it works. */
 export type ImportEvent =
   | { type: 'progress'; done: number; total: number; errors: number }
-  | { type: 'error'; code: string; message: string; key: string };
+  | ({ type: 'error' } & Damage);
 
-/** What became of the source's entries; they are counted under one of these each. */
+/** What became of the source's entries; those that are copied at all are counted under one of these each. */
 export interface ImportResult extends RowsResult {
   copied: number;
   /** There already with the same digest. */
@@ -25,53 +38,59 @@ export interface ImportResult extends RowsResult {
   damaged: number;
   /** Of the copied ones. */
   bytes: number;
+  tarballs: ImportedBlobs;
 }
 
-/** How much is in memory and in one transaction at once. */
-const MOST_ENTRIES = 256;
-const MOST_BYTES = 16 * 1024 * 1024;
+/** Derived, or kept for a while only: whoever needs it makes it or asks for it again. */
+const PASSING = [DERIVED_PREFIX, RESOURCE_PREFIX];
 
 /**
- * Copies all entries of a replica into another one, with metadata and digest, in the order of their keys; then its runs,
- * checkpoints and other rows, so that no mark is ever there before what it stands for. Stopped at any point, the same
- * call goes on: what is there with the same digest is not copied again. An entry or a run that the target has newer or by
- * itself stays. Damaged entries are reported and left out, and then so are runs and checkpoints, whose marks would be
- * wrong. Rejects with the signal's reason, with the target's write errors, or with `ERR_STORAGE_READ`.
+ * Copies all entries of a replica into another one, with metadata and digest, in the order of their keys; then its
+ * tarballs; then its runs, checkpoints and other rows, so that no mark is ever there before what it stands for. Stopped
+ * at any point, the same call goes on: what is there with the same digest is not copied again. An entry, a tarball or a
+ * run that the target has newer or by itself stays. What is damaged is reported and left out, and then so are runs and
+ * checkpoints, whose marks would be wrong. Whoever imports wants to keep what he gets: what was pulled through at the
+ * source is never evicted here. Left out is what was derived. Rejects with the signal's reason, with the target's write
+ * errors, or with `ERR_STORAGE_READ`.
  */
 export async function importReplica(
   from: ReplicaSource,
   to: DirectoryDriver,
-  { signal, report = () => {} }: ImportOptions = {},
+  { fromStorage = from.path, storage = to.cachePath, durability, clock = systemClock, ...options }: ImportOptions = {},
 ): Promise<ImportResult> {
+  const { signal, report = () => {} } = options;
+  const { references } = from;
+  if (references > 0) assertHasBlobs(fromStorage, '--from-storage');
+  const total = from.size + references;
   const tally = { copied: 0, held: 0, newer: 0, damaged: 0, bytes: 0 };
   let done = 0;
-  for (const entries of chunks(from.entries())) {
+  for (const entries of entryChunks(from.entries())) {
     signal?.throwIfAborted();
-    await importEntries(entries, from, to, tally, report);
+    const lasting = entries.filter(({ key }) => !PASSING.some((prefix) => key.startsWith(prefix)));
+    await importEntries(lasting, from, to, tally, report);
     done += entries.length;
-    report({ type: 'progress', done, total: from.size, errors: tally.damaged });
+    report({ type: 'progress', done, total, errors: tally.damaged });
   }
-  from.assertUnchanged();
-  signal?.throwIfAborted();
-  return { ...tally, ...(await importRows(from, to.ordered, { marks: tally.damaged === 0 })) };
+  const blobs = await openBlobs(to.cachePath, { storage, durability, clock });
+  try {
+    const index = new BlobIndex({ ordered: to.ordered, store: blobs.store, clock });
+    const onRow = ({ damaged }: ImportedBlobs, damage?: Damage) => {
+      if (damage) report({ type: 'error', ...damage });
+      done += 1;
+      report({ type: 'progress', done, total, errors: tally.damaged + damaged });
+    };
+    const source = { source: from, blobs: blobsAt(fromStorage) };
+    const tarballs = await importBlobs(source, { index, blobs }, { signal, onRow });
+    from.assertUnchanged();
+    signal?.throwIfAborted();
+    const marks = tally.damaged + tarballs.damaged === 0;
+    return { ...tally, tarballs, ...(await importRows(from, to.ordered, { marks })) };
+  } finally {
+    blobs.close();
+  }
 }
 
-type Tally = Omit<ImportResult, keyof RowsResult>;
-
-function* chunks(entries: Iterable<SourceEntry>): Iterable<SourceEntry[]> {
-  let chunk: SourceEntry[] = [];
-  let bytes = 0;
-  for (const entry of entries) {
-    if (chunk.length === MOST_ENTRIES || (chunk.length > 0 && bytes + entry.metadata.size > MOST_BYTES)) {
-      yield chunk;
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(entry);
-    bytes += entry.metadata.size;
-  }
-  if (chunk.length > 0) yield chunk;
-}
+type Tally = Omit<ImportResult, keyof RowsResult | 'tarballs'>;
 
 async function importEntries(
   entries: readonly SourceEntry[],

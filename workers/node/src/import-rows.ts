@@ -1,4 +1,12 @@
 import type { OrderedStore, RowChange } from '@_all_docs/cache';
+import { BLOB_PREFIX, INDEX_PREFIXES } from '@_all_docs/content';
+import {
+  ABSENT_PREFIX,
+  DERIVED_LEDGER_PREFIX,
+  FLIGHT_PREFIX,
+  PULLED_PREFIX,
+  RESOURCE_LEDGER_PREFIX,
+} from '@_all_docs/registry';
 import { BUDGET_PREFIX, checkpointPrefix, markPrefixes, OWNER_PREFIX, RUN_PREFIX } from '@_all_docs/worker';
 import { ENTRY, STORE_KEY } from './cache-directory.js';
 import type { ReplicaSource } from './replica-source.js';
@@ -10,8 +18,21 @@ export interface RowsResult {
   rows: number;
 }
 
-/** What is true of one directory or one process only: its index, its kind, its budget, who works in it. */
-const OWN = [ENTRY, STORE_KEY, OWNER_PREFIX, BUDGET_PREFIX];
+/** What is true of one directory or one process only: its index, its kind, its budget, who works in it, what may go. */
+const OWN = [
+  ENTRY,
+  STORE_KEY,
+  OWNER_PREFIX,
+  BUDGET_PREFIX,
+  FLIGHT_PREFIX,
+  PULLED_PREFIX,
+  DERIVED_LEDGER_PREFIX,
+  RESOURCE_LEDGER_PREFIX,
+  ABSENT_PREFIX,
+];
+/** Rows that come another way: with their blobs, or with their runs. */
+const ELSEWHERE = [BLOB_PREFIX, ...INDEX_PREFIXES, RUN_PREFIX, checkpointPrefix()];
+const LEFT_OUT = [...OWN, ...ELSEWHERE];
 const BATCH = 256;
 
 /**
@@ -32,7 +53,7 @@ export async function importRows(
     batch = [];
   };
   for (const [key, value] of from.rows()) {
-    if ([...OWN, RUN_PREFIX, checkpointPrefix()].some((prefix) => key.startsWith(prefix))) continue;
+    if (LEFT_OUT.some((prefix) => key.startsWith(prefix))) continue;
     batch.push({ key, value });
     if (batch.length === BATCH) await flush();
   }

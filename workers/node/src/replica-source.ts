@@ -1,7 +1,8 @@
 import { CacheError, type EntryMetadata, prefixRange } from '@_all_docs/cache';
+import { INDEX_PREFIXES } from '@_all_docs/content';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { matchesDigest } from './body-digest.js';
 import { ENTRY, INDEX, STORE_KEY, type StoreKind } from './cache-directory.js';
@@ -31,11 +32,15 @@ export class ReplicaSource {
   /** How the file was at the opening, where it was opened without locks. */
   readonly #seen: string | undefined;
   #bodies: EntryReader | undefined;
+  #row: StatementSync | undefined;
 
-  /** `ERR_CACHE_FOREIGN` for a path that is no replica, `ERR_CACHE_NEWER` for a newer version's, `ERR_STORAGE_READ` for one that cannot be read. */
-  constructor(path: string) {
+  /**
+   * `inUse` says that this process writes there meanwhile. `ERR_CACHE_FOREIGN` for a path that is no replica, `ERR_CACHE_NEWER` for a newer version's, `ERR_STORAGE_READ` for one that cannot be read.
+   */
+  constructor(path: string, { inUse = false }: { inUse?: boolean } = {}) {
     this.path = path;
-    const seen = look(path);
+    const found = look(path);
+    const seen = { ...found, logged: found.logged || inUse };
     // Even a connection that only reads makes files beside one in WAL mode. Nobody else has it open where there is no log.
     this.#seen = seen.logged ? undefined : seen.state;
     this.#database = open(path, seen.logged);
@@ -81,6 +86,37 @@ export class ReplicaSource {
     );
   }
 
+  /** The value of a row; `undefined` on a miss. */
+  row(key: string): string | undefined {
+    this.#row ??= this.#database.prepare('SELECT value FROM rows WHERE key = ?');
+    return this.#row.get(key)?.['value'] as string | undefined;
+  }
+
+  /** The value of a row as it is now, whatever it was at the opening. */
+  rowNow(key: string): string | undefined {
+    const now = new ReplicaSource(this.path);
+    try {
+      return now.row(key);
+    } finally {
+      now.close();
+    }
+  }
+
+  /** How many rows refer to blobs. */
+  get references(): number {
+    return INDEX_PREFIXES.reduce((sum, prefix) => sum + this.count(prefix), 0);
+  }
+
+  /** How many rows there are whose keys begin so. */
+  count(prefix: string): number {
+    const { start = '', end } = prefixRange(prefix);
+    return this.#number(
+      'SELECT count(*) AS n FROM rows WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)',
+      start,
+      end ?? null,
+    );
+  }
+
   /** Rows whose keys begin so, in order. */
   *rows(prefix = ''): Iterable<[key: string, value: string]> {
     const { start = '', end } = prefixRange(prefix);
@@ -123,7 +159,7 @@ export class ReplicaSource {
     return this.#number("SELECT count(*) AS n FROM sqlite_master WHERE name = 'entries'") > 0;
   }
 
-  #number(sql: string, ...values: string[]): number {
+  #number(sql: string, ...values: (string | null)[]): number {
     return Number(this.#database.prepare(sql).get(...values)?.['n']);
   }
 

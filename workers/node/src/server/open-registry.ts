@@ -1,13 +1,13 @@
 import { ChangeLog } from '@_all_docs/changes';
-import { ExpiryManager, Store } from '@_all_docs/content';
+import { ExpiryManager } from '@_all_docs/content';
 import { createLeaseFlight, NpmRegistry } from '@_all_docs/registry';
 import { type FollowStatus, followStatus, type Logger } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
-import { createNodeHashers } from '../blake3.js';
 import { createEnv, type NodeEnv } from '../create-env.js';
 import { DerivePool } from '../derive-pool.js';
-import { FsBlobBackend } from '../fs-blob-backend.js';
-import { zstdCodec } from '../zstd-codec.js';
+import { type OpenBlobs, openBlobs } from '../open-blobs.js';
+import { reclaimSpace } from '../reclaim-space.js';
+import { sweepBlobsNowAndThen } from '../sweep-blobs.js';
 import { keepFollowing } from './keep-following.js';
 import type { ServeOptions } from './serve-options.js';
 import { TarballMemory } from './tarball-memory.js';
@@ -24,6 +24,7 @@ const PATIENCE_MS = 10_000;
 const TARBALL_MEMORY_BYTES = 32 * 1024 * 1024;
 /** How often what was pulled through is held against its bounds. */
 const EXPIRE_EVERY_MS = 5 * 60_000;
+const RECLAIM_EVERY_MS = 24 * 3600_000;
 
 /** The registry over a replica's directory. */
 export interface OpenRegistry {
@@ -51,15 +52,24 @@ export async function openRegistry(
   const { concurrency = CONCURRENCY, rate = Number.POSITIVE_INFINITY } = options;
   const pace = { concurrency, rate, attempts: ATTEMPTS, patienceMs: PATIENCE_MS };
   const env = await createEnv({ ...options, ...pace, logger });
+  let blobs: OpenBlobs | undefined;
   try {
-    return bind(env, options, { logger, duties, shared });
+    const { storage, durability } = options;
+    blobs = await openBlobs(options.cache, { storage, durability, clock: env.clock });
+    return bind({ ...env, blobs: blobs.store }, blobs, options, { logger, duties, shared });
   } catch (error) {
+    blobs?.close();
     await env.close();
     throw error;
   }
 }
 
-function bind(env: NodeEnv, options: ServeOptions, { duties, shared }: OpenRegistryOptions): OpenRegistry {
+function bind(
+  env: NodeEnv,
+  blobs: OpenBlobs,
+  options: ServeOptions,
+  { duties, shared }: OpenRegistryOptions,
+): OpenRegistry {
   const {
     offline,
     publicUrl,
@@ -69,7 +79,6 @@ function bind(env: NodeEnv, options: ServeOptions, { duties, shared }: OpenRegis
     ttlMs = DEFAULT_TTL_MS,
     eviction,
   } = options;
-  const blobs = options.storage === undefined ? env.blobs : blobsIn(options.storage, options);
   let expiry: ExpiryManager | undefined;
   const pool = new DerivePool(Math.max(1, Math.min(4, availableParallelism() - 1)));
   const origin = env.originKnown ? env.origin : undefined;
@@ -79,14 +88,16 @@ function bind(env: NodeEnv, options: ServeOptions, { duties, shared }: OpenRegis
   const log = origin === undefined ? undefined : new ChangeLog({ ordered, origin });
   const announced = log && ((name: string) => log.get(name));
   const registry = new NpmRegistry({
-    env: { ...env, blobs, ordered, origin, flight, announced, derive: pool.derive },
+    env: { ...env, ordered, origin, flight, announced, derive: pool.derive },
     options: { offline, publicUrl, tarballHost, form, documentBytes: maxBytes, touch: (key) => expiry?.touch(key) },
   });
   const { clock } = env;
   const tarballs = new TarballMemory(TARBALL_MEMORY_BYTES);
   expiry = new ExpiryManager({ index: registry.tarballs.index, clock, maxBytes, ttlMs, eviction });
   const stops = duties ? [expireNowAndThen(expiry, env)] : [];
-  if (duties && options.follow) stops.push(keepFollowing({ ...env, blobs }, { ...options.follow, form }));
+  if (duties) stops.push(reclaimNowAndThen(env));
+  if (duties && blobs.own) stops.push(sweepBlobsNowAndThen(registry.tarballs.index, env));
+  if (duties && options.follow) stops.push(keepFollowing(env, { ...options.follow, form }));
   return {
     registry: env.registry,
     served: {
@@ -104,31 +115,48 @@ function bind(env: NodeEnv, options: ServeOptions, { duties, shared }: OpenRegis
         missingTarballs: [...registry.tarballs.missing],
       }),
     },
-    feed: async () => (env.originKnown ? followStatus({ ...env, blobs }, form) : undefined),
+    feed: async () => (env.originKnown ? followStatus(env, form) : undefined),
     async close() {
       await Promise.all(stops.map((stop) => stop()));
       await registry.close();
       await pool.close();
+      blobs.close();
       await env.close();
     },
   };
 }
 
-function blobsIn(directory: string, { durability }: ServeOptions): Store {
-  const backend = new FsBlobBackend(directory, { durability });
-  return new Store({ backend, hashers: createNodeHashers(), codec: zstdCodec });
+/** Holds what was pulled through within its bounds. */
+function expireNowAndThen(expiry: ExpiryManager, env: NodeEnv): () => Promise<void> {
+  return nowAndThen(
+    env,
+    EXPIRE_EVERY_MS,
+    () => expiry.run(),
+    'what was pulled through could not be held within its bounds',
+  );
+}
+
+/** cacache leaves the bodies of entries that were removed or replaced: they go once a day. */
+function reclaimNowAndThen(env: NodeEnv): () => Promise<void> {
+  const reclaim = () => reclaimSpace(env.storage, env.clock.now());
+  return nowAndThen(env, RECLAIM_EVERY_MS, reclaim, 'the room of removed documents could not be given back');
 }
 
 /** Gives a function that ends it. */
-function expireNowAndThen(expiry: ExpiryManager, { clock, logger }: NodeEnv): () => Promise<void> {
+function nowAndThen(
+  { clock, logger }: NodeEnv,
+  everyMs: number,
+  work: () => Promise<unknown>,
+  trouble: string,
+): () => Promise<void> {
   const ending = new AbortController();
   const loop = async () => {
     for (;;) {
-      await clock.sleep(EXPIRE_EVERY_MS, ending.signal);
+      await clock.sleep(everyMs, ending.signal);
       try {
-        await expiry.run();
+        await work();
       } catch (error) {
-        logger?.warn?.('what was pulled through could not be held within its bounds', { error: String(error) });
+        logger?.warn?.(trouble, { error: String(error) });
       }
     }
   };

@@ -1,36 +1,45 @@
-import { directorySize } from '@_all_docs/worker-node';
+import { measureReplica, type ReplicaSize } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import type { Io } from '../../io.js';
-import { type EnvFlags, withEnv } from '../../open-env.js';
-import { cacheOption, jsonOption } from '../../options.js';
+import { type EnvFlags, replicaDirectory, withEnv } from '../../open-env.js';
+import { blobsOption, cacheOption, jsonOption } from '../../options.js';
 import { formatBytes, formatNumber } from '../../output/format.js';
+
+interface Flags extends EnvFlags {
+  storage?: string;
+  json?: boolean;
+}
 
 export function cacheSizeCommand(io: Io): Command {
   return new Command('size')
-    .description('Entries and bytes held, and what the directory takes on its disk')
+    .description('Entries, documents, tarballs and bytes held, and what the directory takes on its disk')
     .addOption(cacheOption())
+    .addOption(blobsOption())
     .addOption(jsonOption())
-    .action((flags: EnvFlags & { json?: boolean }) =>
-      withEnv(flags, io, async ({ storage }) => {
-        const held = { entries: 0, bytes: 0 };
-        for await (const key of storage.list()) {
-          io.signal.throwIfAborted();
-          held.entries += 1;
-          held.bytes += (await storage.head(key))?.size ?? 0;
-        }
+    .action(({ storage: blobsIn, json, ...flags }: Flags) => {
+      const path = replicaDirectory({ cache: flags.cache, storage: blobsIn }, io);
+      return withEnv({ ...flags, cache: path }, io, async ({ storage }) => {
         const { cachePath: cache, kind: store } = storage;
-        const disk = await directorySize(cache);
-        const event = { type: 'size', cache, store, ...held, diskBytes: disk.bytes, files: disk.files };
-        io.out(
-          flags.json
-            ? `${JSON.stringify(event)}\n`
-            : [
-                `entries    ${formatNumber(held.entries)}`,
-                `bytes      ${formatBytes(held.bytes)}`,
-                `disk       ${formatBytes(disk.bytes)} in ${formatNumber(disk.files)} files (${store})`,
-                '',
-              ].join('\n'),
-        );
-      }),
-    );
+        const size = await measureReplica(storage, { blobsIn, signal: io.signal });
+        io.out(json ? `${JSON.stringify({ type: 'size', cache, store, ...size })}\n` : describe(size, store));
+      });
+    });
+}
+
+function describe(size: ReplicaSize, store: string): string {
+  const { entries, bytes, documents, derived, tarballs, indexBytes, diskBytes, files } = size;
+  const lines = [
+    ['entries', formatNumber(entries)],
+    ['bytes', formatBytes(bytes)],
+    ['documents', `${formatNumber(documents.entries)}, ${formatBytes(documents.bytes)}`],
+    ['derived', `${formatNumber(derived.entries)}, ${formatBytes(derived.bytes)}`],
+    ['tarballs', `${formatNumber(tarballs.rows)}, ${formatNumber(tarballs.pinned)} of them never evicted`],
+    [
+      'blobs',
+      `${formatNumber(tarballs.blobs)}, ${formatBytes(tarballs.bytes)}, ${formatBytes(tarballs.diskBytes)} on disk`,
+    ],
+    ['index', `${formatBytes(indexBytes)}${store === 'sqlite' ? ', the bodies with it' : ''}`],
+    ['disk', `${formatBytes(diskBytes)} in ${formatNumber(files)} files (${store})`],
+  ] as const;
+  return lines.map(([what, said]) => `${what.padEnd(10)} ${said}\n`).join('');
 }
