@@ -1,11 +1,19 @@
 import { Cache, createPackumentPrefix } from '@_all_docs/cache';
-import { listRuns, type Outcome, Outcomes, type Run, runProgress } from '@_all_docs/worker';
+import {
+  type FollowStatus,
+  followStatus,
+  listRuns,
+  type Outcome,
+  Outcomes,
+  type Run,
+  runProgress,
+} from '@_all_docs/worker';
 import type { NodeEnv } from '@_all_docs/worker-node';
 import { Command } from 'commander';
 import type { Io } from '../io.js';
 import { type EnvFlags, withEnv } from '../open-env.js';
 import { cacheOption, jsonOption, originOption, registryOption } from '../options.js';
-import { formatNumber } from '../output/format.js';
+import { formatNumber, formatSeconds } from '../output/format.js';
 
 const SHOWN = 20;
 
@@ -42,6 +50,8 @@ interface Status {
   failures: Outcome[];
   budget: { limit: number; used: number } | undefined;
   runs: RunStatus[];
+  /** `undefined` where no feed is known. */
+  feed: FollowStatus | undefined;
 }
 
 async function readStatus(env: NodeEnv): Promise<Status> {
@@ -74,6 +84,7 @@ async function readStatus(env: NodeEnv): Promise<Status> {
     ...outcomes,
     budget: env.budget && { limit: env.budget.limit, used: await env.budget.used() },
     runs,
+    feed: env.originKnown ? await followStatus(env) : undefined,
   };
 }
 
@@ -84,7 +95,7 @@ async function count(keys: AsyncIterable<string>): Promise<number> {
 }
 
 function describe(status: Status): string {
-  const { cache, registry, packuments, abbreviated, absent, failed, failures, budget, runs } = status;
+  const { cache, registry, packuments, abbreviated, absent, failed, failures, budget, runs, feed } = status;
   const lines = [`cache      ${cache}`, `registry   ${registry}`];
   lines.push(
     `held       ${formatNumber(packuments)} packuments${abbreviated > 0 ? `, ${formatNumber(abbreviated)} abbreviated` : ''}`,
@@ -92,9 +103,30 @@ function describe(status: Status): string {
   lines.push(`outcomes   ${formatNumber(failed)} failed, ${formatNumber(absent)} without a document in the registry`);
   if (budget)
     lines.push(`budget     ${formatNumber(budget.used)} of ${formatNumber(budget.limit)} requests this month`);
+  if (feed?.cursor !== undefined) lines.push(...describeFeed(feed));
   for (const run of runs) lines.push(`run        ${describeRun(run)}`);
   for (const { name, code, message } of failures) lines.push(`failed     ${name}: ${code}: ${message}`);
   return `${lines.join('\n')}\n`;
+}
+
+function describeFeed({
+  cursor,
+  originSeq,
+  lagSeconds,
+  reconciledAt,
+  stale,
+  failing,
+  gone,
+  alarm,
+}: FollowStatus): string[] {
+  const ago = lagSeconds === undefined ? 'never read to its head' : `at its head ${formatSeconds(lagSeconds)} ago`;
+  const lines = [
+    `feed       at ${formatNumber(cursor ?? 0)} of ${originSeq === undefined ? '?' : formatNumber(originSeq)}, ${ago}`,
+    `documents  ${formatNumber(stale)} changed and to be fetched (${formatNumber(failing)} failing), ${formatNumber(gone)} packages gone`,
+  ];
+  if (reconciledAt !== undefined) lines.push(`reconciled ${new Date(reconciledAt).toISOString()}`);
+  if (alarm) lines.push(`alarm      ${alarm.kind}: ${alarm.message}`);
+  return lines;
 }
 
 function describeRun(run: RunStatus): string {
