@@ -11,7 +11,7 @@ export const APPS: Record<string, Record<string, string>> = {
   // A web bundler, a test runner, two frameworks: more than 500 packages.
   large: {
     ...{ express: '4.21.2', react: '18.3.1', 'react-dom': '18.3.1', next: '14.2.33', webpack: '5.102.1' },
-    ...{ 'webpack-cli': '5.1.4', jest: '29.7.0', typescript: '5.9.3', eslint: '8.57.1', vite: '5.4.21' },
+    ...{ 'webpack-cli': '5.1.4', jest: '29.7.0', typescript: '5.9.3', eslint: '8.57.1', vite: '4.5.14' },
   },
 };
 

@@ -1,4 +1,4 @@
-import { type Cache, hex, type OrderedStore, prefixRange } from '@_all_docs/cache';
+import { type Cache, compareBytes, hex, type OrderedStore, prefixRange } from '@_all_docs/cache';
 import { assertRange, compareRanges, hashRanges, type KeyRange } from '@_all_docs/partition';
 import { CheckpointError } from './errors.js';
 import { orderedStoreOf } from './ordered-store-of.js';
@@ -95,14 +95,16 @@ export class PartitionCheckpoint {
 
   /**
    * Completes a partition that proved too big as `[startKey, at)`, and records the rest, `[at, endKey)`, as one more
-   * partition: one transaction, so that no crash opens a gap. Gives the new partition's record.
+   * partition: one transaction, so that no crash opens a gap. Gives the new partition's record; its lease is the one of
+   * before, until `until` where that is given. `ERR_LEASE_LOST` when somebody who took it over has come so far already.
    */
-  async split(index: number, at: string, { rows }: { rows: number }): Promise<PartitionRecord> {
+  async split(index: number, at: string, { rows, until }: { rows: number; until?: number }): Promise<PartitionRecord> {
     for (;;) {
       const meta = await this.#requireMeta(true);
       const key = this.#rowKey(meta.hash, index);
       const text = await this.#requireRow(key, index);
       const row = JSON.parse(text) as Row;
+      if (row.state === 'complete' && row.endKey !== null && compareBytes(at, row.endKey) >= 0) throw this.#lost(index);
       assertRange({ startKey: row.startKey, endKey: at });
       assertRange({ startKey: at, endKey: row.endKey });
       const rest: Row = {
@@ -111,7 +113,7 @@ export class PartitionCheckpoint {
         endKey: row.endKey,
         state: 'pending',
         rows: 0,
-        lease: row.lease,
+        lease: row.lease && { ...row.lease, until: until ?? row.lease.until },
       };
       const first: Row = { ...row, endKey: at, state: 'complete', rows, error: undefined, lease: undefined };
       const next: Meta = { ...meta, count: meta.count + 1 };
@@ -188,12 +190,7 @@ export class PartitionCheckpoint {
   /** Keeps a lease for longer. `ERR_LEASE_LOST` when somebody else has taken the partition meanwhile. */
   async renew({ record, owner }: PartitionLease, now: number, ttlMs: number): Promise<void> {
     await this.#update(record.index, (row) => {
-      if (row.lease?.owner !== owner) {
-        throw new CheckpointError(
-          'ERR_LEASE_LOST',
-          `partition ${record.index} of ${this.setId} was taken over by another worker`,
-        );
-      }
+      if (row.lease?.owner !== owner) throw this.#lost(record.index);
       return { ...row, lease: { owner, until: now + ttlMs } };
     });
   }
@@ -263,6 +260,13 @@ export class PartitionCheckpoint {
 
   #rowKey(hash: string, index: number): string {
     return `${this.#rowPrefix(hash)}${String(index).padStart(9, '0')}`;
+  }
+
+  #lost(index: number): CheckpointError {
+    return new CheckpointError(
+      'ERR_LEASE_LOST',
+      `partition ${index} of ${this.setId} was taken over by another worker`,
+    );
   }
 
   async #update(index: number, change: (row: Row) => Row): Promise<void> {

@@ -67,6 +67,26 @@ describe('claim', () => {
     expect(await indexOf(checkpoint.claim('y', 1, TTL, () => false))).toBe(3);
   });
 
+  it('keeps what a split recorded leased from the split on, not from when the first part was claimed', async () => {
+    const { checkpoint } = await recorded();
+    await checkpoint.claim('x', 0, TTL);
+    await checkpoint.split(0, '5', { rows: 1, until: TTL + TTL / 2 });
+    await checkpoint.markComplete(1);
+    await checkpoint.markComplete(2);
+    expect(await checkpoint.claim('y', TTL + 1, TTL)).toBeUndefined();
+    expect(await indexOf(checkpoint.claim('y', TTL + TTL / 2, TTL))).toBe(3);
+  });
+
+  it('tells whoever splits too late that another one has come so far', async () => {
+    const { checkpoint } = await recorded();
+    await checkpoint.claim('x', 0, TTL);
+    await checkpoint.claim('y', TTL, TTL);
+    await checkpoint.split(0, '5', { rows: 1 });
+    for (const at of ['5', '6'])
+      await expect(checkpoint.split(0, at, { rows: 1 })).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    expect((await checkpoint.getProgress()).stats).toMatchObject({ total: 4, completed: 1 });
+  });
+
   it('finds what another process put back', async () => {
     const { store, checkpoint } = await recorded();
     await checkpoint.markFailed(0, 'x');

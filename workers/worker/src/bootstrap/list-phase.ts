@@ -42,7 +42,7 @@ async function othersWork({ listing, owner, env, signal }: Context): Promise<boo
 }
 
 async function listPartition(context: Context, { record: first }: PartitionLease): Promise<void> {
-  const { listing, partitions, meter, run, signal, report } = context;
+  const { listing, partitions, meter, run, env, signal, report } = context;
   let record = first;
   try {
     for (;;) {
@@ -62,10 +62,14 @@ async function listPartition(context: Context, { record: first }: PartitionLease
         meter.add(table.length);
         return;
       }
-      record = await listing.split(record.index, rest, { rows: table.length });
+      // A range of many pages takes longer than a lease lasts: each page begins it anew.
+      const until = env.clock.now() + LEASE_MS;
+      record = await listing.split(record.index, rest, { rows: table.length, until });
       meter.add(table.length);
     }
   } catch (error) {
+    // Whoever took it over goes on with it.
+    if (codeOf(error) === 'ERR_LEASE_LOST') return;
     if (!isItemError(error)) throw error;
     meter.errors += 1;
     report({ type: 'error', code: codeOf(error) ?? '', message: messageOf(error) });
