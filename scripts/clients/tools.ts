@@ -16,7 +16,11 @@ export const APPS: Record<string, Record<string, string>> = {
 };
 
 /** The newest of each when this was written; pinned, so that a run today and one next year say the same. */
-const PACKAGES = ['npm@12.2.0', 'pnpm@12.21.0', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1', 'bun@1.4.5'];
+const PACKAGES = [
+  ...['npm@12.2.0', 'pnpm@12.21.0', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1', 'bun@1.4.5'],
+  // The last one that takes signing keys from the registry itself; later ones ask a trust root on the internet first.
+  'npm-9@npm:npm@9.5.1',
+];
 
 /** Where a client installs, and from where. */
 export interface Place {
@@ -120,6 +124,9 @@ export function chooseClients(names: string | undefined): [name: string, client:
     return [name, client];
   });
 }
+
+/** The npm whose `audit signatures` asks nobody but the registry. */
+export const AUDITING_NPM: readonly string[] = script('npm-9/bin/npm-cli.js');
 
 /** The registry that npm is configured for. */
 export function directRegistry(): string {

@@ -7,7 +7,7 @@ import type { FakeOrigin } from './server.ts';
 import type { Answer, RemovalKind } from './types.ts';
 
 const MOST = 16 * 1024 * 1024;
-const REMOVALS: readonly string[] = ['deleted', 'unpublished', 'placeholder', '404'];
+const REMOVALS: readonly string[] = ['deleted', 'unpublished', 'placeholder', '404', 'version', 'silent'];
 
 /** `/-/fake/…`: the same steering as the object's methods, for another process. */
 export async function control(
@@ -38,6 +38,7 @@ const ACTS: Record<string, (fake: FakeOrigin, body: unknown) => unknown> = {
   faults: (fake, body) => fake.setFaults(body as never),
   publish: (fake, body) => fake.publish(nameOf(body)),
   remove: (fake, body) => fake.remove(nameOf(body), howOf(body)),
+  lag: (fake, body) => fake.setLag(body as never),
   shift: (fake, body) => fake.shiftSequence(Number((body as Wanted).by)),
 };
 

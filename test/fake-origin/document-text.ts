@@ -1,6 +1,6 @@
 import type { Outline } from './document.ts';
 import { mix } from './hash.ts';
-import { publishedAt, versionAt } from './plan.ts';
+import { livePlaces, publishedAt, versionAt } from './plan.ts';
 import { attestationsText } from './tarball-attestations.ts';
 
 const KEY_ID = 'SHA256:fAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAkEfAk';
@@ -11,9 +11,10 @@ const LONGEST_README = 65536;
 export function fullText(outline: Outline): string {
   const { plan, doc } = outline;
   const indexes = Array.from({ length: plan.versions }, (_, i) => i);
+  const live = livePlaces(plan, doc);
   const manifests = manifestWriter(outline);
-  const versions = indexes.map((i) => `"${versionAt(plan, i)}":${manifests(i)}`).join();
-  const tags = tagsText(outline);
+  const versions = live.map((i) => `"${versionAt(plan, i)}":${manifests(i)}`).join();
+  const tags = tagsText(outline, live.at(-1) as number);
   if (outline.form === 'abbreviated') return abbreviatedText(outline, tags, versions);
   const times = indexes.map((i) => `"${versionAt(plan, i)}":"${iso(publishedAt(plan, i))}"`).join();
   const start = `${headText(outline)},"dist-tags":{${tags}},"versions":{${versions}},${timeText(outline, times)}`;
@@ -48,9 +49,9 @@ export function placeholderText(outline: Outline): string {
   )},"maintainers":[${NPM_USER}],"description":"security holding package"}`;
 }
 
-function tagsText({ plan }: Outline): string {
-  const next = plan.versions > 3 && plan.hash % 5 === 0 ? `,"next":"${versionAt(plan, plan.versions - 1)}"` : '';
-  return `"latest":"${versionAt(plan, plan.versions - 1)}"${next}`;
+function tagsText({ plan }: Outline, latest: number): string {
+  const next = plan.versions > 3 && plan.hash % 5 === 0 ? `,"next":"${versionAt(plan, latest)}"` : '';
+  return `"latest":"${versionAt(plan, latest)}"${next}`;
 }
 
 export function headText({ doc, rev }: Outline): string {

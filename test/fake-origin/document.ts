@@ -5,7 +5,7 @@ import { ERA_LENGTH, makeEra } from './era.ts';
 import { hashText, hex32, mix } from './hash.ts';
 import { hugeText } from './huge-text.ts';
 import type { Plan } from './plan.ts';
-import { modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
+import { livePlaces, modifiedAt, planOf, versionAt, versionIndex } from './plan.ts';
 import { Prose } from './prose.ts';
 import { attestations } from './tarball-attestations.ts';
 import { SigningKey } from './tarball-signatures.ts';
@@ -32,6 +32,11 @@ export interface Outline {
   /** Whether versions have attestations. */
   attested: boolean;
   era(index: number): Era;
+}
+
+/** Whether the registry says 404. */
+export function isGone({ removed }: Doc): boolean {
+  return removed === 'deleted' || removed === '404' || removed === 'silent';
 }
 
 /** Renders documents. Everything follows from the seed, the name, its changes and the base URL. */
@@ -77,7 +82,7 @@ export class Documents {
 
   /** The document's JSON text; undefined when the registry would say 404. */
   text(doc: Doc, form: Form, base: string): string | undefined {
-    if (doc.removed === 'deleted' || doc.removed === '404') return undefined;
+    if (isGone(doc)) return undefined;
     const outline = this.#outline(doc, form, base);
     if (doc.removed === 'unpublished') return stubText(outline);
     if (doc.removed === 'placeholder') return placeholderText(outline);
@@ -93,7 +98,7 @@ export class Documents {
   tarball(doc: Doc, version: string): Tarball | undefined {
     const there =
       doc.removed === undefined
-        ? versionIndex(this.plan(doc), version) !== -1
+        ? livePlaces(this.plan(doc), doc).includes(versionIndex(this.plan(doc), version))
         : doc.removed === 'placeholder' && version === PLACEHOLDER_VERSION;
     return there ? this.#tarballs(doc.name, version) : undefined;
   }
@@ -107,7 +112,7 @@ export class Documents {
   latest(doc: Doc): string | undefined {
     if (doc.removed === 'placeholder') return PLACEHOLDER_VERSION;
     const plan = this.plan(doc);
-    return doc.removed === undefined ? versionAt(plan, plan.versions - 1) : undefined;
+    return doc.removed === undefined ? versionAt(plan, livePlaces(plan, doc).at(-1) as number) : undefined;
   }
 
   #outline(doc: Doc, form: Form, base: string): Outline {

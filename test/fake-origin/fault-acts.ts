@@ -7,12 +7,26 @@ import {
   hostileKeys,
   sameEtag,
   tarballHost,
+  timeUnpublished,
   unsolicited304,
   wholeCut,
   wrongEtag,
   wrongName,
 } from './fault-body.ts';
 import type { Hit } from './fault-book.ts';
+import {
+  bendFeed,
+  designRows,
+  feedDuplicate,
+  feedFrozen,
+  feedGap,
+  feedShort,
+  feedUnordered,
+  lastSeqLow,
+  nullIds,
+  nullRevs,
+  seqStrings,
+} from './fault-feed.ts';
 import { gzipBomb, huge } from './fault-large.ts';
 import { bendPage, pageCut, rowsDuplicate, rowsOutside, rowsUnordered, totalMoves } from './fault-page.ts';
 import type { FaultKind, FaultRule } from './fault-rule.ts';
@@ -33,6 +47,7 @@ const BENDS = {
   'wrong-name': wrongName,
   'hostile-keys': hostileKeys,
   'bad-utf8': badUtf8,
+  'time-unpublished': timeUnpublished,
   huge,
   'tarball-host': tarballHost,
   'page-cut': bendPage(pageCut),
@@ -40,6 +55,16 @@ const BENDS = {
   'rows-duplicate': bendPage(rowsDuplicate),
   'rows-unordered': bendPage(rowsUnordered),
   'total-moves': bendPage(totalMoves),
+  'seq-strings': bendFeed(seqStrings),
+  'null-ids': bendFeed(nullIds),
+  'design-rows': bendFeed(designRows),
+  'null-revs': bendFeed(nullRevs),
+  'feed-duplicate': bendFeed(feedDuplicate),
+  'feed-unordered': bendFeed(feedUnordered),
+  'last-seq-low': bendFeed(lastSeqLow),
+  'feed-frozen': bendFeed(feedFrozen),
+  'feed-gap': bendFeed(feedGap),
+  'feed-short': bendFeed(feedShort),
 } satisfies Partial<Record<FaultKind, Bend>>;
 
 const ACTS: Record<Exclude<FaultKind, keyof typeof BENDS>, Act> = {

@@ -75,6 +75,15 @@ export async function hostileKeys(exchange: Exchange): Promise<Answer | undefine
   });
 }
 
+/** `time.unpublished` on a package that still has versions, as the registry says of one of which only some were taken away. */
+export async function timeUnpublished(exchange: Exchange): Promise<Answer | undefined> {
+  const text = (await plainBody(exchange))?.bytes.toString() ?? '';
+  // A stub has no versions, the abbreviated form no dates.
+  if (!text.includes('"versions":{"') || !text.includes('"time":{')) return undefined;
+  const unpublished = '"unpublished":{"time":"2026-11-01T00:00:00.000Z","versions":["0.0.0"]}';
+  return bent(exchange, 'time-unpublished', () => Buffer.from(text.replace('"time":{', `"time":{${unpublished},`)));
+}
+
 /** In the readme; a document without one gets one. */
 export async function badUtf8(exchange: Exchange): Promise<Answer | undefined> {
   return bent(exchange, 'bad-utf8', (bytes) => {

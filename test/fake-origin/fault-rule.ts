@@ -37,6 +37,17 @@ export const FAULTS = [
   'rows-duplicate',
   'rows-unordered',
   'total-moves',
+  'seq-strings',
+  'null-ids',
+  'design-rows',
+  'null-revs',
+  'feed-duplicate',
+  'feed-unordered',
+  'last-seq-low',
+  'feed-frozen',
+  'feed-gap',
+  'feed-short',
+  'time-unpublished',
 ] as const;
 
 export type FaultKind = (typeof FAULTS)[number];
@@ -73,7 +84,7 @@ export interface FaultRule {
   plain?: boolean;
   /** For redirect-host and tarball-host: an absolute http(s) URL; the path and query are put behind it. Needed. */
   to?: string;
-  /** For page-cut: rows that are left of those due; half. */
+  /** For page-cut, feed-gap and feed-short: rows that are left of those due; half. */
   rows?: number;
 }
 
@@ -90,4 +101,15 @@ export const ONLY_KIND: Partial<Record<FaultKind, RequestKind>> = {
   'rows-duplicate': 'allDocs',
   'rows-unordered': 'allDocs',
   'total-moves': 'allDocs',
+  'seq-strings': 'changes',
+  'null-ids': 'changes',
+  'design-rows': 'changes',
+  'null-revs': 'changes',
+  'feed-duplicate': 'changes',
+  'feed-unordered': 'changes',
+  'last-seq-low': 'changes',
+  'feed-frozen': 'changes',
+  'feed-gap': 'changes',
+  'feed-short': 'changes',
+  'time-unpublished': 'packument',
 };

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { badRequest, encoded, jsonAnswer, notAllowed, notFound } from './answer.ts';
 import { Documents } from './document.ts';
+import { Lag } from './lag.ts';
 import { allDocsAnswer, changesAnswer, rootAnswer } from './pages.ts';
 import { Registry } from './registry.ts';
 import type { Route } from './route.ts';
@@ -21,13 +22,15 @@ export class Origin {
   readonly world: World;
   readonly documents: Documents;
   readonly pageLimit: number;
+  readonly lag = new Lag();
   #registry: Registry;
 
   constructor(options: FakeOriginOptions) {
     this.world = new World(options.packages, options.seed);
     this.documents = new Documents(this.world, options);
     this.pageLimit = options.pageLimit ?? 10_000;
-    this.#registry = new Registry(this.world, this.documents, options.cacheBytes);
+    this.lag.set(options.lag);
+    this.#registry = new Registry(this.world, this.documents, this.lag, options.cacheBytes);
   }
 
   async answer({ method, headers, route, base }: Ask): Promise<Answer> {

@@ -55,6 +55,11 @@ export function versionIndex(plan: Plan, version: string): number {
   return index >= 0 && index < plan.versions && versionAt(plan, index) === version ? index : -1;
 }
 
+/** The places of the versions that are there, oldest first. */
+export function livePlaces(plan: Plan, { withdrawn = [] }: Doc): number[] {
+  return Array.from({ length: plan.versions }, (_, place) => place).filter((place) => !withdrawn.includes(place));
+}
+
 export function publishedAt(plan: Plan, index: number): number {
   if (index >= plan.firstVersions) return EPOCH + (index - plan.firstVersions + 1) * MINUTE;
   return Math.floor(plan.created + ((EPOCH - plan.created) * (index + 1)) / (plan.firstVersions + 1));

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { admitsGzip, compress, jsonAnswer, notFound } from './answer.ts';
 import { BodyCache } from './body-cache.ts';
-import type { Documents } from './document.ts';
+import { type Documents, isGone } from './document.ts';
+import type { Lag } from './lag.ts';
 import type { Route } from './route.ts';
 import type { Answer, Doc, Form } from './types.ts';
 import type { World } from './world.ts';
@@ -13,18 +14,21 @@ const VARY = 'Accept-Encoding, Accept';
 export class Registry {
   #world: World;
   #documents: Documents;
+  #lag: Lag;
   #cache: BodyCache;
 
-  constructor(world: World, documents: Documents, cacheBytes: number | undefined) {
+  constructor(world: World, documents: Documents, lag: Lag, cacheBytes: number | undefined) {
     this.#world = world;
     this.#documents = documents;
+    this.#lag = lag;
     this.#cache = new BodyCache(cacheBytes);
   }
 
   /** `base` is `http://` and the Host header: tarball URLs are written with it. */
   async packument(route: Route, headers: IncomingHttpHeaders, base: string): Promise<Answer> {
-    const doc = this.#find(route);
-    if (!doc) return notFound();
+    const name = route.name as string;
+    const doc = this.#lag.seen(name, this.#world.find(name), route.query.size > 0);
+    if (!doc || isGone(doc)) return notFound();
     const form: Form = headers.accept?.includes(ABBREVIATED) ? 'abbreviated' : 'full';
     const etag = this.#documents.etag(doc, form, base);
     const modified = this.#documents.modified(doc);
@@ -95,7 +99,7 @@ export class Registry {
 
   #find(route: Route): Doc | undefined {
     const doc = this.#world.find(route.name as string);
-    return doc?.removed === 'deleted' || doc?.removed === '404' ? undefined : doc;
+    return doc && isGone(doc) ? undefined : doc;
   }
 
   #parsed(route: Route, base: string): ParsedPackument | undefined {

@@ -6,11 +6,12 @@ import { Exchange, sendHonest } from './exchange.ts';
 import { misbehave } from './fault-acts.ts';
 import { FaultBook } from './fault-book.ts';
 import type { FaultRule } from './fault-rule.ts';
+import type { LagRule } from './lag.ts';
 import { Origin } from './origin.ts';
+import { livePlaces } from './plan.ts';
 import { parseTarget } from './route.ts';
 import { Counters } from './stats.ts';
-import type { FakeOriginOptions, RemovalKind, Stats } from './types.ts';
-import type { World } from './world.ts';
+import type { Doc, FakeOriginOptions, RemovalKind, Stats } from './types.ts';
 
 /** A running fake. Its methods act at once; requests in flight may still see the world before. */
 export interface FakeOrigin {
@@ -33,7 +34,10 @@ export interface FakeOrigin {
   resetStats(): void;
   /** A new version and revision, at the head of the feed; makes the name when it is new. Gives back the revision. */
   publish(name: string): { rev: string; seq: number };
+  /** Throws on a name that never existed, and on the only version of a package. */
   remove(name: string, how: RemovalKind): { rev: string; seq: number };
+  /** From here on, changed documents are answered as they were for a while; `undefined` ends that at once. */
+  setLag(rule: LagRule | undefined): void;
   /** Adds to every sequence number: a negative one is an epoch change. */
   shiftSequence(by: number): void;
   /** Ends every connection. */
@@ -49,7 +53,18 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
   const server = createServer({ keepAliveTimeout: 65_000 }, (req, res) => void serve(req, res));
   await listen(server, options.port ?? 0);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const changed = (doc: Parameters<World['rev']>[0]) => ({ rev: world.rev(doc), seq: world.updateSeq });
+  const change = (name: string, act: () => Doc) => {
+    const before = world.find(name);
+    const doc = act();
+    origin.lag.changed(name, before);
+    return { rev: world.rev(doc), seq: world.updateSeq };
+  };
+  const withdraw = (name: string): Doc => {
+    const doc = world.find(name);
+    const places = doc?.removed === undefined && doc ? livePlaces(documents.plan(doc), doc) : [];
+    if (!doc || places.length < 2) throw new Error(`no version of ${name} can be taken away`);
+    return world.withdraw(doc, places.at(-1) as number);
+  };
 
   const fake: FakeOrigin = {
     url,
@@ -75,8 +90,9 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
     requestsServed: (name) => counters.perName(name).served,
     setFaults: (rules) => faults.set(rules),
     resetStats: () => counters.reset(),
-    publish: (name) => changed(world.publish(name)),
-    remove: (name, how) => changed(world.remove(name, how)),
+    publish: (name) => change(name, () => world.publish(name)),
+    remove: (name, how) => change(name, () => (how === 'version' ? withdraw(name) : world.remove(name, how))),
+    setLag: (rule) => origin.lag.set(rule),
     shiftSequence: (by) => world.shiftSequence(by),
     close: () => close(server),
   };

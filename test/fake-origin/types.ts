@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FaultRule } from './fault-rule.ts';
+import type { LagRule } from './lag.ts';
 
 /** What a request asks for, as far as its path tells. `control` is the fake's own steering, not origin traffic. */
 export type RequestKind = 'root' | 'allDocs' | 'changes' | 'packument' | 'tarball' | 'control' | 'other';
@@ -10,8 +11,11 @@ export type RequestKind = 'root' | 'allDocs' | 'changes' | 'packument' | 'tarbal
  * - `unpublished`: off the list, an ordinary row, a 200 stub with `time.unpublished`.
  * - `placeholder`: stays listed, an ordinary row, one version 0.0.1-security by npm.
  * - `404`: stays listed, an ordinary row, 404.
+ * - `version`: the package stays, its latest version goes: an ordinary row, the version's date stays in `time`, its tarball
+ *   is 404. Not for a package with one version.
+ * - `silent`: off the list, no row at all, 404.
  */
-export type RemovalKind = 'deleted' | 'unpublished' | 'placeholder' | '404';
+export type RemovalKind = 'deleted' | 'unpublished' | 'placeholder' | '404' | 'version' | 'silent';
 
 export type Form = 'full' | 'abbreviated';
 
@@ -39,6 +43,8 @@ export interface FakeOriginOptions {
   signatures?: 'noise' | 'real';
   /** Versions have attestations (whose signatures are noise); no. */
   attestations?: boolean;
+  /** Changed documents are answered as they were, for so many requests or ms; no. */
+  lag?: LagRule;
   /** Gzip bodies kept in memory; 256 MB. */
   cacheBytes?: number;
 }
@@ -51,7 +57,9 @@ export interface Doc {
   generation: number;
   /** How many of those changes added a version. */
   added: number;
-  removed?: RemovalKind;
+  /** Places of the versions that were taken away. */
+  withdrawn?: readonly number[];
+  removed?: Exclude<RemovalKind, 'version'>;
 }
 
 export interface NameCount {

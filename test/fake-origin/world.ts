@@ -99,16 +99,28 @@ export class World {
     const known = this.find(name);
     const id = known?.id ?? this.#register(name);
     this.#listing.add(id, name);
-    const doc = { id, name, generation: (known?.generation ?? -1) + 1, added: (known?.added ?? -1) + 1 };
-    return this.#commit(doc);
+    const { generation = -1, added = -1, withdrawn = [] } = known ?? {};
+    return this.#commit({ id, name, generation: generation + 1, added: added + 1, withdrawn });
   }
 
   /** Throws on a name that never existed. */
   remove(name: string, how: RemovalKind): Doc {
     const known = this.find(name);
     if (!known) throw new Error(`no such package: ${name}`);
-    if (how === 'deleted' || how === 'unpublished') this.#listing.remove(known.id);
+    if (how === 'version') throw new Error('a version is withdrawn, not removed');
+    if (how !== 'placeholder' && how !== '404') this.#listing.remove(known.id);
+    // Without a word: no new revision, no row.
+    if (how === 'silent') {
+      const gone = { ...known, removed: how };
+      this.#changed.set(known.id, gone);
+      return gone;
+    }
     return this.#commit({ ...known, generation: known.generation + 1, removed: how });
+  }
+
+  /** Takes the version at a place of the document's plan away. */
+  withdraw(doc: Doc, place: number): Doc {
+    return this.#commit({ ...doc, generation: doc.generation + 1, withdrawn: [...(doc.withdrawn ?? []), place] });
   }
 
   #commit(doc: Doc): Doc {

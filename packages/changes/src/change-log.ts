@@ -3,7 +3,7 @@ import type { Change } from './changes-page.js';
 import { assertSequence } from './sequence.js';
 
 /** Names in one transaction: large enough to be fast, small enough that a store that blocks does so for a few milliseconds. */
-const BATCH = 1_000;
+const BATCH = 2_000;
 const DIGITS = 16;
 
 export interface ChangeLogOptions {
@@ -45,7 +45,7 @@ export class ChangeLog {
 
   /**
    * Takes changes in, in transactions of bounded size; idempotent. Gives those that were news, each name once, at its
-   * latest; a sequence at or below the one that is held for the name changes nothing.
+   * latest, in no order; a sequence at or below the one that is held for the name changes nothing.
    * `ERR_BAD_SEQUENCE`, `ERR_BAD_KEY` (a name that UTF-8 cannot carry): then nothing is applied.
    */
   async apply(changes: readonly Change[]): Promise<Change[]> {
@@ -55,7 +55,8 @@ export class ChangeLog {
       const other = latest.get(key);
       if (assertSequence(change.seq) > (other?.seq ?? -1)) latest.set(key, change);
     }
-    const all = [...latest];
+    // In the order of the keys: a store that keeps rows in pages then writes each page once.
+    const all = [...latest].sort(([a], [b]) => (a < b ? -1 : 1));
     const news: Change[] = [];
     for (let i = 0; i < all.length; i += BATCH) news.push(...(await this.#applyBatch(all.slice(i, i + BATCH))));
     return news;
@@ -106,10 +107,10 @@ export class ChangeLog {
       const summary = readSummary(said);
       const rows: RowChange[] = [];
       for await (const [key, text] of this.#store.list({ start: this.#feed, end, limit: BATCH })) {
-        const change = this.#readFeed(key, text);
-        rows.push({ key, value: undefined }, { key: this.#names + hex(change.name), value: undefined });
+        const name = key.slice(this.#feed.length + DIGITS + 1);
+        rows.push({ key, value: undefined }, { key: this.#names + name, value: undefined });
         summary.names -= 1;
-        if (change.deleted) summary.deleted -= 1;
+        if (text.startsWith('-')) summary.deleted -= 1;
       }
       if (rows.length === 0) return;
       // The lowest rows go first: the head stays until all are gone.

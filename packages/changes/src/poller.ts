@@ -58,15 +58,17 @@ export class Poller {
   async poll(held: Cursor): Promise<Polled> {
     const { client, clock, limit, quietMs, signal } = this.#options;
     const { cursor: since, highest } = held;
-    const first = this.#originSeq === undefined ? await this.#readRoot(held) : { cursor: held };
+    const isFirst = this.#originSeq === undefined;
+    const first = isFirst ? await this.#readRoot(held) : { cursor: held, error: undefined };
     const before = this.#originSeq;
     const page = await client.page(since, { limit, signal });
 
     const moved = page.lastRow !== undefined;
     const full = page.rows >= limit;
-    const doubtful = !moved || this.#watch.low || (before !== undefined && before < highest);
+    const doubtful = !moved || this.#watch.low || (isFirst && before !== undefined && before < highest);
     const due = doubtful || (!full && clock.now() - this.#readAt >= ROOT_MS);
-    const second = due ? await this.#readRoot(first.cursor) : first;
+    // Read after the page, so that what it says is no older; once it failed, that is for the next poll.
+    const second = due && first.error === undefined ? await this.#readRoot(first.cursor) : first;
     const after = due && second.error === undefined ? this.#originSeq : undefined;
 
     const movedAt = moved ? clock.now() : second.cursor.movedAt;

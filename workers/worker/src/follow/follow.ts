@@ -1,3 +1,4 @@
+import { encodeOrigin } from '@_all_docs/cache';
 import { type Alarm, ChangeLog, ChangesClient, ChangesFollower } from '@_all_docs/changes';
 import type { PackumentForm } from '@_all_docs/packument';
 import { codeOf, messageOf, WorkerError } from '../errors.js';
@@ -118,6 +119,8 @@ class Following {
       from: await this.#startSequence(),
       once,
       intervalMs,
+      // Only the public registry changes all the time; another one may rest.
+      quietMs: encodeOrigin(env.registry) === 'npm' ? undefined : Number.POSITIVE_INFINITY,
       signal: this.#signal,
       onAlarm: (alarm) => {
         this.#result.alarms += 1;
