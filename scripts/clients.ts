@@ -2,7 +2,10 @@
  * Installs an application with real package managers, straight from the registry and through `_all_docs serve`, and
  * compares what they installed file by file.
  *
- *   node scripts/clients.ts [--app small|large] [--clients npm,pnpm,yarn1,yarn4,bun] [--rounds 1] [--json]
+ *   node scripts/clients.ts [--app small|large] [--clients npm,pnpm,yarn1,yarn4,bun] [--rounds 1] [--frozen] [--json]
+ *
+ * With `--frozen` the registry is a server of this machine that holds what the application needs and asks nobody: then no
+ * network is between the times that are compared.
  *
  * Each client installs with an empty cache of its own each time: direct; cold (nothing is in the replica); warm (the
  * replica holds it all); offline (the server may not ask the registry). The package managers are installed outside of
@@ -21,6 +24,7 @@ const { values } = parseArgs({
     app: { type: 'string', default: 'small' },
     clients: { type: 'string' },
     rounds: { type: 'string', default: '1' },
+    frozen: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -29,11 +33,15 @@ const work = mkdtempSync(join(tmpdir(), 'all-docs-clients-'));
 const app = APPS[values.app];
 if (!app) throw new Error(`no application ${values.app}; there are ${Object.keys(APPS).join(', ')}`);
 const dependencies = app;
-const direct = directRegistry();
 let problems = 0;
 try {
   for (const [name, client] of chooseClients(values.clients)) {
-    for (let round = 0; round < Number(values.rounds); round++) await check(name, client);
+    const upstream = values.frozen ? await freeze(name, client) : undefined;
+    try {
+      for (let round = 0; round < Number(values.rounds); round++) await check(name, client, upstream?.url);
+    } finally {
+      await upstream?.stop();
+    }
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -41,17 +49,33 @@ try {
 console.log(problems === 0 ? 'every installation equals the direct one' : `${problems} installations differ`);
 process.exitCode = problems === 0 ? 0 : 1;
 
-async function check(name: string, client: Client): Promise<void> {
+/** A registry that holds what one installation of the client asked for, and asks nobody. */
+async function freeze(name: string, client: Client): Promise<Awaited<ReturnType<typeof serve>>> {
+  const folder = mkdtempSync(join(work, `${name}-frozen-`));
+  const replica = join(folder, 'replica');
+  const filling = await serve(replica);
+  await install(client, { project: join(folder, 'project'), registry: filling.url, dependencies });
+  await filling.stop();
+  const frozen = await serve(replica, '--offline');
+  // Once more, so that all it answers with is ready.
+  await install(client, { project: join(folder, 'again'), registry: frozen.url, dependencies });
+  return frozen;
+}
+
+async function check(name: string, client: Client, upstream?: string): Promise<void> {
+  const direct = upstream ?? directRegistry();
+  const from = upstream === undefined ? [] : ['--registry', upstream];
   const folder = mkdtempSync(join(work, `${name}-`));
   const replica = join(folder, 'replica');
   const wanted = await install(client, { project: join(folder, 'direct'), registry: direct, dependencies });
-  let server = await serve(replica);
+  let server = await serve(replica, ...from);
   const cold = await install(client, { project: join(folder, 'cold'), registry: server.url, dependencies });
   const asked = await originRequests(server.base);
   const warm = await install(client, { project: join(folder, 'warm'), registry: server.url, dependencies });
   const again = (await originRequests(server.base)) - asked;
+  const memory = await memoryMiB(server.base);
   await server.stop();
-  server = await serve(replica, '--offline');
+  server = await serve(replica, '--offline', ...from);
   const offline = await install(client, { project: join(folder, 'offline'), registry: server.url, dependencies });
   await server.stop();
   const runs = { cold, warm, offline };
@@ -71,18 +95,24 @@ async function check(name: string, client: Client): Promise<void> {
       coldToDirect: ratio(cold, wanted),
       warmToDirect: ratio(warm, wanted),
     },
-    ...{ originRequests: asked, originRequestsWarm: again },
+    ...{ originRequests: asked, originRequestsWarm: again, memoryMiB: memory },
     differences: Object.fromEntries(Object.entries(differences).map(([run, list]) => [run, list.slice(0, 10)])),
   };
   if (values.json) console.log(JSON.stringify(result));
   else {
     console.log(
-      `${name.padEnd(6)} ${packages} packages, ${wanted.files.size} files, ${wanted.integrities.size} integrities; seconds ${JSON.stringify(seconds)}; cold ${result.coldToDirect}, warm ${result.warmToDirect} of direct; origin asked ${asked} times cold, ${again} warm`,
+      `${name.padEnd(6)} ${packages} packages, ${wanted.files.size} files, ${wanted.integrities.size} integrities; seconds ${JSON.stringify(seconds)}; cold ${result.coldToDirect}, warm ${result.warmToDirect} of direct; origin asked ${asked} times cold, ${again} warm; the server's memory then ${memory} MiB`,
     );
     for (const [run, list] of Object.entries(differences)) {
       for (const line of list.slice(0, 10)) console.log(`  ${run}: ${line}`);
     }
   }
+}
+
+/** Resident memory of the server, and of its threads. */
+async function memoryMiB(base: string): Promise<number> {
+  const { process } = (await (await fetch(`${base}/-/status.json`)).json()) as { process: { rssBytes: number } };
+  return Math.round(process.rssBytes / 1024 ** 2);
 }
 
 function ratio(run: Installed, to: Installed): number {
