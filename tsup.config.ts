@@ -11,6 +11,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/changes': [],
   'packages/content': [],
   'packages/registry': [],
+  'packages/origin': [],
   'workers/worker': [],
   'workers/node': ['bullmq-queue.ts', 'check-worker.ts', 'derive-worker.ts', 'serve.ts', 'serve-worker.ts'],
   'workers/cli': ['main.ts'],

@@ -11,6 +11,7 @@ const LAYERS = [
   ['http', 'cache'],
   ['partition', 'packument', 'content', 'changes'],
   ['checkpoint', 'registry'],
+  ['origin'],
   ['worker'],
   ['worker-node'],
   ['cli'],

@@ -194,6 +194,16 @@ export class PackumentClient extends BaseHTTPClient {
     }
   }
 
+  /**
+   * Keeps a document as another replica holds it, byte for byte and with its metadata, among them when the registry
+   * confirmed it. Its digest must have been verified: the other replica looked at these bytes when it fetched them, so only
+   * with `parse` are they looked at again; `ERR_BAD_PACKUMENT`, `ERR_ENCODING` as {@link fetch} has them.
+   */
+  async adopt(name: string, { body, metadata }: StoredEntry): Promise<void> {
+    if (this.#check === 'parse') await this.#look(name, body, metadata.encoding);
+    await (await this.#driver()).write(this.keyOf(name), { body, metadata });
+  }
+
   async #store(
     name: string,
     response: TransportResponse,

@@ -11,6 +11,7 @@ export { heldNames, heldRanges, heldRows } from './held.js';
 export type { Listing } from './listing.js';
 export { mergeSmall } from './merge.js';
 export { type AllDocsPage, type AllDocsRow, type Dropped, PAGE_LIMIT, shortestSeparator } from './page.js';
+export { type ParsedPage, parsePage } from './parse-page.js';
 export { assertRange, compareRanges, inRange, type KeyRange, Partition } from './partition.js';
 export {
   PartitionClient,

@@ -100,6 +100,22 @@ export class PartitionClient extends BaseHTTPClient {
     this.#spares.give(body);
   }
 
+  /**
+   * Keeps a listing of a range as another replica holds it, gzip and byte for byte, if it is one: its rows are in order,
+   * inside the range, and as many as `count`. `undefined`, and nothing is kept, if it is not.
+   */
+  async adopt(range: KeyRange, packed: Uint8Array, count: number): Promise<RowTable | undefined> {
+    try {
+      const { rows } = parsePage(await this.codec.decode(packed, 'gzip'));
+      if (rows.length !== count || takeRows(rows, range, undefined).rows.length !== count) return undefined;
+      await this.#write(range, packed);
+      return rows;
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** The stored rows of a range as objects, however old; `undefined` when the range is not held. */
   async held(range: KeyRange): Promise<AllDocsRow[] | undefined> {
     return (await this.heldTable(range))?.toArray();
@@ -117,7 +133,10 @@ export class PartitionClient extends BaseHTTPClient {
   }
 
   async #keep(range: KeyRange, body: Uint8Array): Promise<void> {
-    const packed = await this.codec.gzip(body, 'fast');
+    await this.#write(range, await this.codec.gzip(body, 'fast'));
+  }
+
+  async #write(range: KeyRange, packed: Uint8Array): Promise<void> {
     const metadata: EntryMetadata = { storedAt: this.#env.clock.now(), encoding: 'gzip', size: packed.length };
     const storage = await this.#driver();
     await storage.write(createPartitionKey(range.startKey, range.endKey, this.#env.origin), { body: packed, metadata });

@@ -1,5 +1,5 @@
 /** @module The npm registry protocol over a replica. */
-export type { Answer, AnswerRequest } from './answer.js';
+export { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, notFound } from './answer.js';
 export {
   ChangedDocuments,
   type ChangedDocumentsOptions,
@@ -13,6 +13,7 @@ export { type ClearedPulled, clearPulled } from './clear-pulled.js';
 export { type DeriveOptions, deriveDocument } from './derive.js';
 export { RegistryError, type RegistryErrorCode } from './errors.js';
 export { createLeaseFlight, type LeaseFlightOptions } from './lease-flight.js';
+export { acceptsGzip } from './negotiate.js';
 export { NpmRegistry } from './npm-registry.js';
 export {
   ABSENT_PREFIX,

@@ -10,3 +10,8 @@ export function matchesDigest(body: Uint8Array, digest: string | undefined): boo
   const [, algorithm, value] = /^(sha256|sha384|sha512)-(.+)$/.exec(digest ?? '') ?? [];
   return algorithm === undefined || hash(algorithm, body, 'base64') === value;
 }
+
+/** The same, but no for a digest of a kind unknown here: for bytes of which nothing else is known. */
+export function knowsDigest(body: Uint8Array, digest: string): boolean {
+  return /^sha(256|384|512)-/.test(digest) && matchesDigest(body, digest);
+}

@@ -14,6 +14,7 @@ import {
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
 import { createNodeHashers } from './blake3.js';
+import { knowsDigest } from './body-digest.js';
 import type { StoreKind } from './cache-directory.js';
 import { CheckPool } from './check-pool.js';
 import { systemClock } from './clock.js';
@@ -121,6 +122,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     random,
     codec: zlibCodec,
     check: pool.check,
+    matchesDigest: knowsDigest,
     queue: options.queue,
     logger: options.logger,
     async close() {

@@ -32,6 +32,8 @@ export interface Env {
   codec?: Codec | undefined;
   /** Looks at documents from end to end off the main thread, where the host has threads. */
   check?: PackumentEnv['check'];
+  /** Whether bytes are those of an integrity string, where the host is faster at it than WebCrypto. */
+  matchesDigest?: ((body: Uint8Array, digest: string) => boolean | Promise<boolean>) | undefined;
   /** The requests of a month, where they are limited. */
   budget?: { readonly limit: number; used(): Promise<number> } | undefined;
   /** The pace-maker below `transport`, for those who report on it. */

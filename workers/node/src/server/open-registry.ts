@@ -9,6 +9,7 @@ import { type OpenBlobs, openBlobs } from '../open-blobs.js';
 import { reclaimSpace } from '../reclaim-space.js';
 import { sweepBlobsNowAndThen } from '../sweep-blobs.js';
 import { keepFollowing } from './keep-following.js';
+import { openOrigin } from './open-origin.js';
 import type { ServeOptions } from './serve-options.js';
 import { TarballMemory } from './tarball-memory.js';
 import type { ServedRegistry } from './types.js';
@@ -92,6 +93,7 @@ function bind(
     options: { offline, publicUrl, tarballHost, form, documentBytes: maxBytes, touch: (key) => expiry?.touch(key) },
   });
   const { clock } = env;
+  const replica = openOrigin(env, { form });
   const tarballs = new TarballMemory(TARBALL_MEMORY_BYTES);
   expiry = new ExpiryManager({ index: registry.tarballs.index, clock, maxBytes, ttlMs, eviction });
   const stops = duties ? [expireNowAndThen(expiry, env)] : [];
@@ -105,7 +107,7 @@ function bind(
         registry.hot(method, target, headers) ??
         (target.endsWith('.tgz') ? tarballs.get(method, target, headers) : undefined),
       async answer(request, target) {
-        const answer = await registry.answer(request, target);
+        const answer = (await replica.answer(request, target)) ?? (await registry.answer(request, target));
         if (request.method === 'GET' && target.endsWith('.tgz')) tarballs.learn(target, answer);
         return answer;
       },

@@ -3,7 +3,9 @@ export type RouteLabel =
   | 'advisories'
   | 'attestations'
   | 'dist-tags'
+  | 'documents'
   | 'keys'
+  | 'listing'
   | 'malformed'
   | 'operations'
   | 'other'
@@ -11,6 +13,8 @@ export type RouteLabel =
   | 'ping'
   | 'search'
   | 'tarball';
+
+const TAKE_BODIES: ReadonlySet<RouteLabel> = new Set(['advisories', 'documents']);
 
 const API: readonly [prefix: string, label: RouteLabel][] = [
   ['ping', 'ping'],
@@ -21,6 +25,9 @@ const API: readonly [prefix: string, label: RouteLabel][] = [
   ['npm/v1/security/', 'advisories'],
 ];
 
+/** What other replicas ask for. */
+const LISTING = /^\/(|registry\/?|(registry\/)?(_all_docs|_changes)|-\/listing\/.*)$/;
+
 /** `packument` stands for all documents of a package: both forms, single versions too. */
 export function routeLabel(target: string): RouteLabel {
   const query = target.indexOf('?');
@@ -30,10 +37,12 @@ export function routeLabel(target: string): RouteLabel {
     const rest = path.slice('/npm/-/'.length);
     return API.find(([prefix]) => rest.startsWith(prefix))?.[1] ?? 'other';
   }
+  if (path === '/-/documents') return 'documents';
+  if (LISTING.test(path)) return 'listing';
   return path.startsWith('/npm/') && path.length > '/npm/'.length ? 'packument' : 'other';
 }
 
-/** The one request whose body is read: npm, pnpm and bun send their audits here. */
+/** The requests whose bodies are read: npm, pnpm and bun send their audits, other replicas what they hold. */
 export function takesBody(method: string | undefined, target: string): boolean {
-  return method === 'POST' && routeLabel(target) === 'advisories';
+  return method === 'POST' && TAKE_BODIES.has(routeLabel(target));
 }

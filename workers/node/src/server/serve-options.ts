@@ -16,12 +16,12 @@ export interface ServeOptions {
   listen?: string | undefined;
   /** Where documents and tarballs come from that are not held; what npm's own configuration says unless given. */
   registry?: string | undefined;
+  /** The replication host whose listing is shown to other replicas; the one that the replica was listed from unless told. */
+  origin?: string | undefined;
   /** Which form of documents is held and asked for; `full` unless told. Abbreviated ones are answered to all. */
   form?: PackumentForm | undefined;
   /** Follow the feed meanwhile, in the process that has the duties. */
   follow?: Pick<FollowOptions, 'intervalMs' | 'windowMs' | 'reconcileMs'> | undefined;
-  /** The replication host, whose feed is followed; derived for the public npm registry. */
-  origin?: string | undefined;
   /** Never ask the registry. */
   offline?: boolean | undefined;
   /** URL at which clients reach this server; the Host header of each request unless told. */

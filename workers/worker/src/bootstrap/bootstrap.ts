@@ -1,5 +1,7 @@
 import { Cache, createStorageDriver } from '@_all_docs/cache';
+import type { PartitionRecord } from '@_all_docs/checkpoint';
 import { aborted } from '@_all_docs/http';
+import { publishListing } from '@_all_docs/origin';
 import { type Check, PackumentClient, type PackumentForm } from '@_all_docs/packument';
 import { type CoverageReport, type KeyRange, PartitionClient, proveCoverage } from '@_all_docs/partition';
 import { codeOf, messageOf, WorkerError } from '../errors.js';
@@ -14,6 +16,7 @@ import { Meter } from './meter.js';
 import { readOriginInfo } from './origin-info.js';
 import { Outcomes } from './outcomes.js';
 import { Owner } from './owner.js';
+import { Replica } from './replica.js';
 import {
   type Depth,
   fetchCheckpoint,
@@ -35,6 +38,8 @@ export interface BootstrapOptions {
   check?: Check;
   /** Tasks under way at once; the governor below keeps the pace. */
   concurrency?: number | undefined;
+  /** The sequence at which the listing is shown to others, where they have seen an earlier one than the origin's: that of our own cursor. */
+  shownSeq?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -87,7 +92,11 @@ export async function bootstrap(
   return { ...result, ...context.tally, ...context.meter.traffic, seconds: (env.clock.now() - started) / 1000 };
 }
 
-async function work({ selection }: BootstrapOptions, context: Context, result: BootstrapResult): Promise<void> {
+async function work(
+  { selection, shownSeq }: BootstrapOptions,
+  context: Context,
+  result: BootstrapResult,
+): Promise<void> {
   if (selection.kind === 'names') {
     const { names } = selection;
     result.names = names.length;
@@ -104,13 +113,27 @@ async function work({ selection }: BootstrapOptions, context: Context, result: B
   result.coverage = await prove(context, selection);
   result.names = result.coverage.rows;
   await learnPivots(context.store, context.run, selection, records);
+  if (result.coverage.holds) await publish(context, records, shownSeq);
   if (result.coverage.holds) await dropStalePartitions(context, selection, records);
   if (context.run.depth === 'names') return;
+  context.replica ??= await Replica.of(context);
   const listed = records.filter(({ state }) => state === 'complete');
   const total = listed.reduce((sum, { rows }) => sum + rows, 0);
   const namesOf = (range: KeyRange) => listedNames(context, range);
   await fetchPhase(context, listed, namesOf, total);
   if (context.keeper) await keepTarballs(context, listed, namesOf, total);
+}
+
+/** Makes a listing of everything the one that this replica shows to others, before anything of the one before goes. */
+async function publish(
+  { cache, store, run, env }: Context,
+  partitions: readonly PartitionRecord[],
+  shownSeq = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const { origin, before } = run;
+  const updateSeq = before?.updateSeq === undefined ? undefined : Math.min(before.updateSeq, shownSeq);
+  const listing = { origin, updateSeq, partitions, at: env.clock.now() };
+  await publishListing({ storage: cache.driver, ordered: store }, listing);
 }
 
 const keepTarballs: typeof fetchPhase = async (...args) => {
@@ -127,11 +150,11 @@ async function list(selection: RangeSelection, context: Context): Promise<void> 
     run.before = await readOriginInfo(env, signal);
     await writeRun(store, run);
   }
+  context.replica = await Replica.of(context);
   // A pass that was begun goes on as it was cut, whatever was learned meanwhile: its marks belong to that cut.
   const begun = selection.pivots === undefined && (await listing.getProgress()).stats.total > 0;
-  const ranges = begun
-    ? undefined
-    : rangePartitions(selection, await pivotsFor(store, run.origin, selection), run.origin);
+  const pivots = selection.pivots ?? context.replica?.pivots ?? (await pivotsFor(store, run.origin, selection));
+  const ranges = begun ? undefined : rangePartitions(selection, pivots, run.origin);
   await listPhase(context, ranges);
   run.after = await readOriginInfo(env, signal);
   await writeRun(store, run);
@@ -229,6 +252,7 @@ async function prepare(
     fetching,
     keeping,
     keeper: depth === 'tarballs' ? await createKeeper(selection, { env, store, packuments, signal }) : undefined,
+    replica: undefined,
     concurrency,
     signal,
     report,

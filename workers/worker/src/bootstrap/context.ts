@@ -8,6 +8,7 @@ import type { BootstrapEvent, TarballTally } from './events.js';
 import type { Meter } from './meter.js';
 import type { Outcomes } from './outcomes.js';
 import type { Owner } from './owner.js';
+import type { Replica } from './replica.js';
 import type { Run } from './run.js';
 import type { TarballKeeper } from './tarball-keeper.js';
 
@@ -27,6 +28,8 @@ export interface Context {
   keeping: PartitionCheckpoint;
   /** Where tarballs are wanted, too. */
   keeper: TarballKeeper | undefined;
+  /** The origin, once it is known to be a replica like this one. */
+  replica: Replica | undefined;
   concurrency: number;
   signal: AbortSignal;
   report: (event: BootstrapEvent) => void;

@@ -1,13 +1,17 @@
 import { compareBytes, createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
 import type { KeyRange } from '@_all_docs/partition';
 import { codeOf, messageOf } from '../errors.js';
+import { inBulk, LEAST_NAMES, type Settled } from './bulk.js';
 import { type Context, isItemError } from './context.js';
 import { type Wanted, type WantedNames, walk } from './walk.js';
 
-interface Task extends Wanted {
+interface Single extends Wanted {
   /** Nothing of its portion is held: it need not be looked up before it is asked for. */
   fresh: boolean;
 }
+
+/** One package, or some that came in bulk. */
+type Task = Single | Settled;
 
 /** Fetches the documents of all recorded partitions, a cursor's step ahead of the requests. */
 export async function fetchPhase(
@@ -26,15 +30,17 @@ export async function fetchPhase(
     namesOf,
     async *tasksOf(wanted) {
       const fresh = !(await holdsAny(context, wanted));
-      for (const { name, rev } of wanted) yield { name, rev, fresh };
+      const offered = context.replica?.hasDocuments && wanted.length >= LEAST_NAMES;
+      for await (const task of offered ? inBulk(context, wanted, fresh) : wanted)
+        yield 'settled' in task ? task : { ...task, fresh };
     },
-    work: (task) => fetchOne(context, task),
+    work: async (task) => 'settled' in task || fetchOne(context, task),
     noun: 'packages',
   });
   meter.flush();
 }
 
-async function fetchOne(context: Context, { name, rev, fresh }: Task): Promise<boolean> {
+async function fetchOne(context: Context, { name, rev, fresh }: Single): Promise<boolean> {
   const { packuments, run, meter, tally, outcomes, keeper, env, signal } = context;
   const known = fresh ? undefined : await packuments.heldMetadata(name);
   const isHeld =

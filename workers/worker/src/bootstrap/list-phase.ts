@@ -45,6 +45,12 @@ async function listPartition(context: Context, { record: first }: PartitionLease
   const { listing, partitions, meter, run, env, signal, report } = context;
   let record = first;
   try {
+    const rows = await context.replica?.adopt(partitions, record, signal);
+    if (rows) {
+      await listing.markComplete(record.index, { rows: rows.length });
+      meter.add(rows.length);
+      return;
+    }
     for (;;) {
       const { startKey, endKey, table, rest, totalRows, dropped } = await partitions.list(record, signal);
       await partitions.store({ startKey, endKey }, table, totalRows);

@@ -6,6 +6,8 @@ export interface OriginInfo {
   docCount: number;
   /** `undefined` where the origin has no feed. */
   updateSeq: number | undefined;
+  /** Where it is a replica like this one: it has more to offer than npm's protocol. */
+  isReplica?: true;
 }
 
 const TRIES = 4;
@@ -38,7 +40,11 @@ async function askRoot(client: BaseHTTPClient, signal: AbortSignal | undefined):
   const info = response.ok ? parse(response) : undefined;
   if (typeof info?.['doc_count'] !== 'number') return `${response.statusCode} without a doc_count`;
   const seq = Number(info['update_seq']);
-  return { docCount: info['doc_count'], updateSeq: Number.isSafeInteger(seq) ? seq : undefined };
+  return {
+    docCount: info['doc_count'],
+    updateSeq: Number.isSafeInteger(seq) ? seq : undefined,
+    ...(info['engine'] === 'all-docs' ? { isReplica: true } : {}),
+  };
 }
 
 /**

@@ -1,13 +1,14 @@
 import { compareBytes, createPartitionKey, encodeOrigin } from '@_all_docs/cache';
 import type { PartitionRecord } from '@_all_docs/checkpoint';
+import { readListing } from '@_all_docs/origin';
 import { heldRanges, type KeyRange } from '@_all_docs/partition';
 import type { Context } from './context.js';
 import { listCheckpoint, listRuns } from './run.js';
 
 /**
  * Deletes what is held of ranges inside `whole` that this pass, proved, has no more use for: partitions of older passes, and
- * what a crash left of this one. Stays: what a later run, or one that is not finished, has listed or may be listing, and
- * wider ranges. Gives how many were deleted.
+ * what a crash left of this one. Stays: what a later run, or one that is not finished, has listed or may be listing, what the
+ * listing that others are shown is made of, and wider ranges. Gives how many were deleted.
  */
 export async function dropStalePartitions(
   context: Context,
@@ -17,7 +18,7 @@ export async function dropStalePartitions(
   const { cache, run } = context;
   const keyOf = ({ startKey, endKey }: KeyRange) => createPartitionKey(startKey, endKey, run.origin);
   const others = await recordsOfOthers(context);
-  const used = new Set([...records, ...others].map(keyOf));
+  const used = new Set([...records, ...others, ...(await shownRanges(context))].map(keyOf));
   // A page of theirs is stored before the mark that names its end.
   const open = others.filter(({ state }) => state !== 'complete');
   let dropped = 0;
@@ -27,6 +28,11 @@ export async function dropStalePartitions(
     dropped += 1;
   }
   return dropped;
+}
+
+async function shownRanges({ store, run }: Context): Promise<KeyRange[]> {
+  const { parts = [] } = (await readListing(store, run.origin)) ?? {};
+  return parts.map(({ startKey }, i) => ({ startKey, endKey: parts[i + 1]?.startKey ?? null }));
 }
 
 async function recordsOfOthers({ cache, store, run }: Context): Promise<PartitionRecord[]> {

@@ -157,7 +157,7 @@ class Following {
       await this.#log.clear();
       await this.#replica.changed.forgetSequences();
     }
-    const { seq } = await this.#reconcile();
+    const { seq } = await this.#reconcile({ anew: kind === 'epoch' });
     if (seq === undefined)
       throw new WorkerError(
         'ERR_NOT_RECONCILED',
@@ -166,10 +166,11 @@ class Following {
     return seq;
   }
 
-  async #reconcile(): Promise<Reconciled> {
+  async #reconcile({ anew = false } = {}): Promise<Reconciled> {
     const result = await reconcile(this.#replica, this.#log, {
       concurrency: this.#options.concurrency,
       signal: this.#signal,
+      anew,
     });
     this.#report({ type: 'reconciled', ...result });
     if (result.status !== 'done') throw new WorkerError('ERR_NOT_RECONCILED', `the listing ended as ${result.status}`);

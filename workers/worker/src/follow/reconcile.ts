@@ -1,5 +1,5 @@
 import { compareBytes, createPackumentPrefix, unhex } from '@_all_docs/cache';
-import type { ChangeLog } from '@_all_docs/changes';
+import { type ChangeLog, readCursor } from '@_all_docs/changes';
 import { heldRanges, heldRows, type KeyRange, PartitionClient } from '@_all_docs/partition';
 import { type ChangedMark, isUpToDate } from '@_all_docs/registry';
 import { bootstrap } from '../bootstrap/bootstrap.js';
@@ -30,6 +30,8 @@ export interface ReconcileOptions {
   concurrency?: number | undefined;
   signal?: AbortSignal | undefined;
   report?: ((event: BootstrapEvent) => void) | undefined;
+  /** The feed's sequences began anew: ours of before compare with none of them. */
+  anew?: boolean | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface ReconcileOptions {
 export async function reconcile(
   replica: Replica,
   log: ChangeLog,
-  { concurrency, signal, report }: ReconcileOptions = {},
+  { concurrency, signal, report, anew = false }: ReconcileOptions = {},
 ): Promise<Reconciled> {
   const { env, store } = replica;
   const ranges = replica.listed.length > 0 ? outermost(replica.listed) : [EVERYTHING];
@@ -53,11 +55,13 @@ export async function reconcile(
     requests: 0,
   };
   const seqs: number[] = [];
+  // Whoever follows us has seen no more than our cursor; what is past it stays in the log for him.
+  const shownSeq = anew ? undefined : (await readCursor({ ordered: store, origin: env.origin }))?.cursor;
   const learned = await learnedPivots(store, env.origin);
   for (const { startKey, endKey } of ranges) {
     const selection = { kind: 'range' as const, startKey, endKey, firstPivots: learned };
     const listing = await bootstrap(
-      { selection, depth: 'names', form: replica.packuments.form, concurrency, signal },
+      { selection, depth: 'names', form: replica.packuments.form, concurrency, shownSeq, signal },
       env,
       report,
     );
@@ -74,7 +78,7 @@ export async function reconcile(
   }
   result.seq = Math.min(...seqs);
   await compare(replica, ranges, log, { ...result, seq: result.seq }, result);
-  await log.clear({ upTo: result.seq });
+  await log.clear({ upTo: Math.min(result.seq, shownSeq ?? result.seq) });
   return result;
 }
 
