@@ -86,6 +86,36 @@ describe.each(['cacache', 'sqlite'])('a replica on %s', (store) => {
   });
 });
 
+describe('a replica of a replica', () => {
+  it('follows it: publishes and removals come through, before and after the first one reconciled', async () => {
+    const fake = await startFake({ packages: 120, seed: 5 });
+    const [one, two] = [tempDir(), tempDir()];
+    expect(await runCli(['bootstrap', '--store', 'sqlite', ...at(fake, one)])).toMatchObject({ code: 0 });
+    const served = await serveFollowing(fake, one);
+    const first = ['--origin', served.url, '--registry', `${served.url}/npm/`, '--cache', two, '--rate', '0'];
+    expect(await runCli(['bootstrap', '--store', 'sqlite', ...first])).toMatchObject({ code: 0 });
+    const [published, deleted, later] = plain(fake) as [string, string, string];
+    const cursor = async () => JSON.parse((await ask(served.url, '/-/status.json')).text).feed.cursor;
+    const follow = async () => {
+      await until(async () => (await cursor()) === fake.updateSeq, 'the first replica is at the head');
+      const { code, events } = await runCli(['follow', '--once', '--json', ...first]);
+      expect([code, events.filter(({ type }) => type === 'alarm')]).toEqual([0, []]);
+    };
+    const show = async (name: string) => (await runCli(['packument', 'show', name, ...first.slice(2, 6)])).stdout;
+    const { rev } = fake.publish(published);
+    fake.remove(deleted, 'deleted');
+    await follow();
+    expect(JSON.parse(await show(published))).toMatchObject({ _rev: rev });
+    expect(await show(deleted)).toBe('');
+    expect(await runCli(['reconcile', ...at(fake, one)])).toMatchObject({ code: 0 });
+    const next = fake.publish(later);
+    await follow();
+    expect(JSON.parse(await show(later))).toMatchObject({ _rev: next.rev });
+    served.kill('SIGTERM');
+    await served.done;
+  });
+});
+
 describe('serve --follow', () => {
   it('stops serving what was removed within one poll, over a restart too, and shows where it is', async () => {
     const fake = await startFake({ packages: 120, seed: 4 });
