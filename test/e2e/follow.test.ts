@@ -116,6 +116,22 @@ describe('a replica of a replica', () => {
   });
 });
 
+it('compares all that was listed, also after it was killed while it listed', async () => {
+  const fake = await startFake({ packages: 120, seed: 5 });
+  const cache = tempDir();
+  expect(await runCli(['bootstrap', '--depth', 'names', ...at(fake, cache)])).toMatchObject({ code: 0 });
+  expect(await runCli(['bootstrap', '--end', 'c', ...at(fake, cache)])).toMatchObject({ code: 0 });
+  fake.setFaults([{ fault: 'stall', kinds: ['allDocs'] }]);
+  const asked = fake.stats().byKind.allDocs;
+  const killed = startCli(['reconcile', '--json', ...at(fake, cache)]);
+  await until(() => fake.stats().byKind.allDocs > asked, 'it lists');
+  killed.kill('SIGKILL');
+  await killed.done;
+  fake.setFaults([]);
+  const { events } = await runCli(['reconcile', '--json', ...at(fake, cache)]);
+  expect(events.at(-1)).toMatchObject({ reconciled: { status: 'done', names: 120 } });
+});
+
 describe('serve --follow', () => {
   it('stops serving what was removed within one poll, over a restart too, and shows where it is', async () => {
     const fake = await startFake({ packages: 120, seed: 4 });

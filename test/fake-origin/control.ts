@@ -4,10 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { badRequest, jsonAnswer, notAllowed, notFound } from './answer.ts';
 import type { Route } from './route.ts';
 import type { FakeOrigin } from './server.ts';
-import type { Answer, RemovalKind } from './types.ts';
+import { type Answer, REMOVALS, type RemovalKind } from './types.ts';
 
 const MOST = 16 * 1024 * 1024;
-const REMOVALS: readonly string[] = ['deleted', 'unpublished', 'placeholder', '404', 'version', 'silent'];
 
 /** `/-/fake/…`: the same steering as the object's methods, for another process. */
 export async function control(
@@ -16,7 +15,8 @@ export async function control(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  if (route.path === '/-/fake/names' && req.method === 'GET') return sendNames(fake, res);
+  if (route.path === '/-/fake/names' && req.method === 'GET') return sendLines(fake.names(), res);
+  if (route.path === '/-/fake/truth' && req.method === 'GET') return sendLines(truth(fake), res);
   const answer = await steer(fake, route, req).catch((error: unknown) => badRequest(String(error)));
   res.writeHead(answer.status, answer.headers);
   res.end(answer.body);
@@ -25,6 +25,7 @@ export async function control(
 async function steer(fake: FakeOrigin, route: Route, req: IncomingMessage): Promise<Answer> {
   const verb = route.path.slice('/-/fake/'.length);
   if (verb === 'stats') return req.method === 'GET' ? statsAnswer(fake, route) : notAllowed(req.method ?? '', 'GET');
+  if (verb === 'document' && req.method === 'GET') return documentAnswer(fake, route.query.get('name') ?? '');
   const act = Object.hasOwn(ACTS, verb) ? ACTS[verb] : undefined;
   if (!act) return notFound();
   if (req.method !== 'POST') return notAllowed(req.method ?? '', 'POST');
@@ -38,6 +39,7 @@ const ACTS: Record<string, (fake: FakeOrigin, body: unknown) => unknown> = {
   faults: (fake, body) => fake.setFaults(body as never),
   publish: (fake, body) => fake.publish(nameOf(body)),
   remove: (fake, body) => fake.remove(nameOf(body), howOf(body)),
+  churn: (fake, body) => fake.churn(body as never),
   lag: (fake, body) => fake.setLag(body as never),
   shift: (fake, body) => fake.shiftSequence(Number((body as Wanted).by)),
 };
@@ -54,6 +56,10 @@ function howOf(body: unknown): RemovalKind {
   return how;
 }
 
+function documentAnswer(fake: FakeOrigin, name: string): Answer {
+  return jsonAnswer(200, { rev: fake.rev(name), document: fake.packument(name) });
+}
+
 function statsAnswer(fake: FakeOrigin, route: Route): Answer {
   const { perName, ...stats } = fake.stats();
   // fromEntries defines own keys, so a package called __proto__ is counted like any other.
@@ -61,16 +67,21 @@ function statsAnswer(fake: FakeOrigin, route: Route): Answer {
   return jsonAnswer(200, { ...stats, ...names });
 }
 
-async function sendNames(fake: FakeOrigin, res: ServerResponse): Promise<void> {
-  res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-  await pipeline(Readable.from(lines(fake)), res).catch(() => res.destroy());
+/** `name rev`, and `name -` where the registry says 404. */
+function* truth(fake: FakeOrigin): Iterable<string> {
+  for (const [name, rev = '-'] of fake.truth()) yield `${name} ${rev}`;
 }
 
-/** Names in blocks: a chunk for each name would be a million writes. */
-function* lines(fake: FakeOrigin): Iterable<string> {
+async function sendLines(lines: Iterable<string>, res: ServerResponse): Promise<void> {
+  res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
+  await pipeline(Readable.from(inBlocks(lines)), res).catch(() => res.destroy());
+}
+
+/** Lines in blocks: a chunk for each one would be a million writes. */
+function* inBlocks(lines: Iterable<string>): Iterable<string> {
   let block = '';
-  for (const name of fake.names()) {
-    block += `${name}\n`;
+  for (const line of lines) {
+    block += `${line}\n`;
     if (block.length < 65536) continue;
     yield block;
     block = '';

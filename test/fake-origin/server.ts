@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Churned, type ChurnRule, churn } from './churn.ts';
 import { control } from './control.ts';
+import { isGone } from './document.ts';
 import { Exchange, sendHonest } from './exchange.ts';
 import { misbehave } from './fault-acts.ts';
 import { FaultBook } from './fault-book.ts';
@@ -36,6 +38,10 @@ export interface FakeOrigin {
   publish(name: string): { rev: string; seq: number };
   /** Throws on a name that never existed, and on the only version of a package. */
   remove(name: string, how: RemovalKind): { rev: string; seq: number };
+  /** Many changes at random, at once. Throws on a rule that is none. */
+  churn(rule: ChurnRule): Churned;
+  /** All names that exist or existed, each with the revision of its document; `undefined` where the registry says 404. */
+  truth(): Iterable<[name: string, rev: string | undefined]>;
   /** From here on, changed documents are answered as they were for a while; `undefined` ends that at once. */
   setLag(rule: LagRule | undefined): void;
   /** Adds to every sequence number: a negative one is an epoch change. */
@@ -66,6 +72,16 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
     return world.withdraw(doc, places.at(-1) as number);
   };
 
+  /** The latest version, where it can be removed in that way. */
+  const latest = (name: string, how: RemovalKind): string | undefined => {
+    const doc = world.find(name);
+    if (doc?.removed !== undefined || !doc) return undefined;
+    return how === 'version' && livePlaces(documents.plan(doc), doc).length < 2 ? undefined : documents.latest(doc);
+  };
+  const publish = (name: string) => change(name, () => world.publish(name));
+  const remove = (name: string, how: RemovalKind) =>
+    change(name, () => (how === 'version' ? withdraw(name) : world.remove(name, how)));
+
   const fake: FakeOrigin = {
     url,
     get count() {
@@ -90,8 +106,15 @@ export async function startFakeOrigin(options: FakeOriginOptions): Promise<FakeO
     requestsServed: (name) => counters.perName(name).served,
     setFaults: (rules) => faults.set(rules),
     resetStats: () => counters.reset(),
-    publish: (name) => change(name, () => world.publish(name)),
-    remove: (name, how) => change(name, () => (how === 'version' ? withdraw(name) : world.remove(name, how))),
+    publish,
+    remove,
+    churn: (rule) => churn({ world, publish, remove, latest }, rule),
+    *truth() {
+      for (let id = 0; id < world.known; id++) {
+        const doc = world.doc(id);
+        yield [doc.name, isGone(doc) ? undefined : world.rev(doc)];
+      }
+    },
     setLag: (rule) => origin.lag.set(rule),
     shiftSequence: (by) => world.shiftSequence(by),
     close: () => close(server),

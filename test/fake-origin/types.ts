@@ -15,7 +15,9 @@ export type RequestKind = 'root' | 'allDocs' | 'changes' | 'packument' | 'tarbal
  *   is 404. Not for a package with one version.
  * - `silent`: off the list, no row at all, 404.
  */
-export type RemovalKind = 'deleted' | 'unpublished' | 'placeholder' | '404' | 'version' | 'silent';
+export type RemovalKind = (typeof REMOVALS)[number];
+
+export const REMOVALS = ['deleted', 'unpublished', 'placeholder', '404', 'version', 'silent'] as const;
 
 export type Form = 'full' | 'abbreviated';
 

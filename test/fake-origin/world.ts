@@ -30,6 +30,11 @@ export class World {
     return this.#listing.count;
   }
 
+  /** How many names exist or existed; their ids are below it. */
+  get known(): number {
+    return this.table.size + this.#addedNames.length;
+  }
+
   get updateSeq(): number {
     return this.#feed.head;
   }

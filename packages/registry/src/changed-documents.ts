@@ -95,13 +95,20 @@ export class ChangedDocuments {
   /** Marks documents in one transaction; a mark of a later change stays. */
   async mark(marks: Iterable<[name: string, mark: ChangedMark]>): Promise<void> {
     const { ordered } = this.#options.env;
-    const rows: RowChange[] = [];
-    for (const [name, mark] of marks) {
-      const before = await this.get(name);
-      if (before && before.seq >= mark.seq) continue;
-      rows.push({ key: this.#prefix + hex(name), value: JSON.stringify(mark) });
+    const all = [...marks];
+    for (;;) {
+      const rows: RowChange[] = [];
+      const before: RowChange[] = [];
+      for (const [name, mark] of all) {
+        const key = this.#prefix + hex(name);
+        const value = await ordered.get(key);
+        if ((parse(value)?.seq ?? Number.NEGATIVE_INFINITY) >= mark.seq) continue;
+        rows.push({ key, value: JSON.stringify(mark) });
+        before.push({ key, value });
+      }
+      // Somebody marked one of them meanwhile: perhaps later than we.
+      if (rows.length === 0 || (await ordered.commit(rows, before))) return;
     }
-    if (rows.length > 0) await ordered.commit(rows);
   }
 
   /** After the feed's sequences began anew: any mark that comes is later than those that are there. */
@@ -141,7 +148,7 @@ export class ChangedDocuments {
     const { env, client, pulled } = this.#options;
     const mark = await this.get(name);
     if (!mark) return 'settled';
-    const known = await client.heldMetadata(name);
+    const [known, goneBefore] = await Promise.all([client.heldMetadata(name), this.#goneRow(name)]);
     let result: FetchResult | Lagging;
     try {
       const announced = env.clock.now() - mark.at > GIVE_UP_LAG_MS ? undefined : mark.rev;
@@ -155,6 +162,8 @@ export class ChangedDocuments {
       return 'lagging';
     }
     if (result.outcome === 'absent') return this.#onAbsent(name, mark, result.status);
+    // Given up while it was asked for: what came is from before that.
+    if (await this.#removedSince(name, goneBefore)) return 'gone';
     if (mark.pin) await pulled.drop(name);
     else await pulled.stored(name, known, result.metadata);
     await this.#heed(name, known, result.metadata);
@@ -168,22 +177,48 @@ export class ChangedDocuments {
     if (before?.digest === undefined || before.digest !== now.digest) await this.#heed(name, before, now);
   }
 
-  /** Gives up a package: its document in every form, its tarballs, and what was marked of it. */
-  async remove(name: string, why: GoneReason): Promise<void> {
+  /**
+   * Gives up a package: its document, its tarballs, and what was marked of it. With `unless`, only as long as that is
+   * its mark still (`none`: while it has none): a later change may have brought it back. `false` when it is not given up.
+   */
+  async remove(name: string, why: GoneReason, unless?: { changedFrom: ChangedMark | 'none' }): Promise<boolean> {
     const { env, client, pulled } = this.#options;
-    // The word of it first: from then on it is not served, whatever is still to be removed at a crash.
-    await this.#note(name, why);
+    const key = this.#prefix + hex(name);
+    const before = await this.get(name);
+    const from = unless?.changedFrom;
+    const expected = from && [{ key, value: from === 'none' ? undefined : JSON.stringify(from) }];
+    const at = env.clock.now();
+    const mark: ChangedMark = { seq: before?.seq ?? -1, at, dueAt: at, askedAt: 0, tries: 0, absences: 1 };
+    const value = JSON.stringify(mark);
+    // The word of it first, and a mark: from then on it is not served, whatever is still to be removed at a crash.
+    const told = { key: this.#gone + hex(name), value: JSON.stringify({ why, at }) };
+    if (!(await env.ordered.commit([told, { key, value }], expected))) return false;
     const storage = await createStorageDriver(env);
     await storage.delete(client.keyOf(name));
     await this.#release(name, () => true);
     await pulled.drop(name);
-    await env.ordered.commit([{ key: this.#prefix + hex(name), value: undefined }]);
+    await env.ordered.commit([{ key, value: undefined }], [{ key, value }]);
+    return true;
+  }
+
+  /** Whether the package was given up since its row was `before`; then what was stored meanwhile is given up too. */
+  async #removedSince(name: string, before: string | undefined): Promise<boolean> {
+    const row = await this.#goneRow(name);
+    if (row === undefined || row === before) return false;
+    const { why } = JSON.parse(row) as { why: GoneReason };
+    if (why !== 'deleted' && why !== 'absent') return false;
+    await this.remove(name, why);
+    return true;
+  }
+
+  #goneRow(name: string): Promise<string | undefined> {
+    return this.#options.env.ordered.get(this.#gone + hex(name));
   }
 
   async #heed(name: string, before: EntryMetadata | undefined, now: EntryMetadata): Promise<void> {
     const { env, client } = this.#options;
     const hasTarballs = (await this.#tarballRows(name, 1)).length > 0;
-    const wasGone = (await env.ordered.get(this.#gone + hex(name))) !== undefined;
+    const wasGone = (await this.#goneRow(name)) !== undefined;
     const mayBeStub = now.size <= LARGEST_STUB;
     if (!hasTarballs && !wasGone && !(before && mayBeStub)) return;
     const entry = await client.held(name);
@@ -203,8 +238,7 @@ export class ChangedDocuments {
       await this.#again(name, mark, LOOK_AGAIN_MS, { absences });
       return 'absent';
     }
-    await this.remove(name, 'absent');
-    return 'gone';
+    return (await this.remove(name, 'absent', { changedFrom: mark })) ? 'gone' : 'absent';
   }
 
   /** Puts the mark off, unless somebody changed it meanwhile. */

@@ -3,14 +3,14 @@ import { BlobIndex } from '@_all_docs/content';
 import { type FetchResult, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
-import { ChangedDocuments, type ChangedMark, type Settlement } from './changed-documents.js';
+import { ChangedDocuments, type ChangedMark, isUpToDate, type Settlement } from './changed-documents.js';
 import { RegistryError } from './errors.js';
 import { patiently } from './patience.js';
 import { PulledDocuments } from './pulled-documents.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
-import type { RegistryEnv } from './types.js';
+import type { Announced, RegistryEnv } from './types.js';
 
 /** A document that is held, as its row in the index says. */
 export interface Found {
@@ -193,12 +193,31 @@ export class Documents {
     // Somebody else was faster: another process, or a flight that landed between our look and this one.
     if (!again && known && this.#isFresh(known)) return;
     if (!known && (await this.#absences.recent(name))) return;
-    await this.#settle(name, known, await this.#asAnnounced(name, again ? undefined : known));
+    const before = await this.#env.announced?.(name);
+    await this.#settle(name, known, await this.#asAnnounced(name, again ? undefined : known, before));
+    await this.#heedSince(name, before);
+  }
+
+  /** What the feed said while the document was asked for: whoever applied it may not have seen what was stored since. */
+  async #heedSince(name: string, before: Announced | undefined): Promise<void> {
+    const now = await this.#env.announced?.(name);
+    if (!now || now.seq === before?.seq) return;
+    const held = await this.client.heldMetadata(name);
+    if (!held || isUpToDate(held, now.rev)) return;
+    if (now.deleted) {
+      await this.#changed.remove(name, 'deleted');
+      return;
+    }
+    const at = this.#env.clock.now();
+    await this.#changed.mark([[name, { ...now, at, dueAt: at, askedAt: 0, tries: 0, absences: 0 }]]);
   }
 
   /** The document, not one from before what the feed said last: caches on the way may still hold that. */
-  async #asAnnounced(name: string, known: EntryMetadata | undefined): Promise<FetchResult> {
-    const said = await this.#env.announced?.(name);
+  async #asAnnounced(
+    name: string,
+    known: EntryMetadata | undefined,
+    said: Announced | undefined,
+  ): Promise<FetchResult> {
     const announced = said?.rev;
     let result = await this.client.fetchChanged(name, { announced, known });
     if (result.outcome === 'lagging') result = await this.client.fetchChanged(name, { announced, known, fresh: true });
@@ -220,7 +239,8 @@ export class Documents {
     const { times } = await this.#absences.add(name, status);
     if (!known) return;
     if (status === 404 && times < 2) return this.#keepQuiet(name, this.#settings.notFoundMs);
-    await this.#changed.remove(name, 'absent');
+    // What is marked is asked for by whoever settles that.
+    if (!(await this.#changed.remove(name, 'absent', { changedFrom: 'none' }))) return;
     this.#counters.removed += 1;
     this.#env.logger?.info?.(`${name} was removed: the origin answered ${status}`);
   }

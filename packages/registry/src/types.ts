@@ -12,6 +12,13 @@ export interface RegistryLogger {
   error?(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** The latest row of the feed of a package. */
+export interface Announced {
+  seq: number;
+  rev: string | undefined;
+  deleted: boolean;
+}
+
 /** What a host hands to the registry. */
 export interface RegistryEnv extends PackumentEnv {
   clock: Clock;
@@ -24,7 +31,7 @@ export interface RegistryEnv extends PackumentEnv {
   /** The replication host whose listed names the search goes through; only held names without it. */
   origin?: string | undefined;
   /** What the feed said last of a package, where it is followed. */
-  announced?: ((name: string) => Promise<{ rev: string | undefined; deleted: boolean } | undefined>) | undefined;
+  announced?: ((name: string) => Promise<Announced | undefined>) | undefined;
   /** Uniform in [0, 1). */
   random?: (() => number) | undefined;
   /** How requests for the same thing share one work; within this registry unless told. */

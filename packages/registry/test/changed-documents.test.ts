@@ -147,7 +147,7 @@ test('a stub and a placeholder are kept as the registry has them, and noted; a p
 });
 
 test('what the feed said is gone is not pulled through again out of a cache that still has it', async () => {
-  const announced = async () => ({ rev: '4-def', deleted: true });
+  const announced = async () => ({ seq: 7, rev: '4-def', deleted: true });
   const { ask, origin, hold, changed } = scene({ env: { announced } });
   await hold(documentOf('left', TWO));
   await changed.remove('left', 'deleted');
@@ -161,4 +161,64 @@ test('a mark of an earlier change does not replace that of a later one', async (
   await mark({ seq: 9 });
   await mark({ seq: 8 });
   expect(await changed.get('left')).toMatchObject({ seq: 9 });
+});
+
+test('a package that is deleted while it is asked for stays deleted: what comes is from before', async () => {
+  const { hold, mark, origin, changed, client } = scene();
+  await hold(documentOf('left', TWO));
+  await mark();
+  origin.say(FRESH, async () => {
+    await changed.remove('left', 'deleted');
+    return rev4();
+  });
+  expect(await changed.settle('left')).toBe('gone');
+  expect(await client.heldMetadata('left')).toBeUndefined();
+  expect(await all(changed.gone())).toMatchObject([{ name: 'left', why: 'deleted' }]);
+});
+
+test('a package that is published again while its last 404 is on the way is asked for again, not given up', async () => {
+  const { hold, mark, origin, changed, client } = scene();
+  await hold(documentOf('left', TWO));
+  await mark({ absences: 1 });
+  origin.say(FRESH, async () => {
+    await mark({ seq: 8, rev: '5-abc', pin: true });
+    return answer('{"error":"Not found"}', { status: 404 });
+  });
+  expect(await changed.settle('left')).toBe('absent');
+  expect(await changed.get('left')).toMatchObject({ seq: 8, rev: '5-abc', pin: true });
+  expect(await client.heldMetadata('left')).toBeDefined();
+});
+
+test('a package that was being given up at a crash is not served', async () => {
+  const { hold, ask, changed, storage, origin } = scene();
+  await hold(documentOf('left', TWO));
+  const remove = storage.delete;
+  storage.delete = () => Promise.reject(new Error('killed'));
+  await expect(changed.remove('left', 'deleted')).rejects.toThrow('killed');
+  storage.delete = remove;
+  expect((await ask('/npm/left')).status).toBe(404);
+  expect(origin.asked(FRESH)).toBe(1);
+  expect(await changed.get('left')).toBeUndefined();
+});
+
+test('of two who mark at once the later change stays', async () => {
+  const { mark, changed } = scene();
+  await Promise.all([mark({ seq: 9 }), mark({ seq: 8 })]);
+  expect(await changed.get('left')).toMatchObject({ seq: 9 });
+});
+
+test('a document that is pulled through while the feed says that it is deleted, or changed, is not served as it was', async () => {
+  let said: { seq: number; rev: string; deleted: boolean } | undefined;
+  const { ask, origin, client, changed } = scene({ env: { announced: async () => said } });
+  const old = (row: typeof said) => () => {
+    said = row;
+    return answer(JSON.stringify(documentOf('left', TWO)));
+  };
+  origin.say('/left', old({ seq: 7, rev: '4-def', deleted: true }));
+  expect((await ask('/npm/left')).status).toBe(404);
+  expect(await client.heldMetadata('left')).toBeUndefined();
+  said = undefined;
+  origin.say('/left', old({ seq: 8, rev: '5-abc', deleted: false }));
+  await ask('/npm/left');
+  expect(await changed.get('left')).toMatchObject({ seq: 8, rev: '5-abc' });
 });

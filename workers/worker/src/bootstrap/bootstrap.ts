@@ -38,6 +38,8 @@ export interface BootstrapOptions {
   check?: Check;
   /** Tasks under way at once; the governor below keeps the pace. */
   concurrency?: number | undefined;
+  /** Begins anew even where a run was interrupted: what it had listed is no good any more. */
+  anew?: boolean | undefined;
   /** The sequence at which the listing is shown to others, where they have seen an earlier one than the origin's: that of our own cursor. */
   shownSeq?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -204,7 +206,7 @@ function movement({ before, after, foreignRows = 0 }: Run): number {
 }
 
 async function prepare(
-  { selection, depth = 'packuments', form = 'full', check = 'crc', concurrency = 10 }: BootstrapOptions,
+  { selection, depth = 'packuments', form = 'full', check = 'crc', concurrency = 10, anew = false }: BootstrapOptions,
   env: Env,
   report: (event: BootstrapEvent) => void,
   signal: AbortSignal,
@@ -224,7 +226,7 @@ async function prepare(
   const fetching = fetchCheckpoint(cache, id);
   const keeping = keepCheckpoint(cache, id);
   const known = await readRun(store, id);
-  const resumed = known !== undefined && known.finishedAt === undefined;
+  const resumed = !anew && known !== undefined && known.finishedAt === undefined;
   let run = known;
   if (!resumed || !run) {
     // Marks first: a run must never begin with those of the one before.

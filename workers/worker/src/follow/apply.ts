@@ -12,8 +12,8 @@ export interface Applied {
 }
 
 /**
- * The effects of rows of the feed, at once and as often as one likes: what changed is marked, what was deleted is given
- * up, and all of it is taken down in the log. Nothing is asked of the registry.
+ * The effects of rows of the feed, at once and as often as one likes: all of it is taken down in the log, what changed is
+ * marked, what was deleted is given up. Nothing is asked of the registry.
  */
 export async function applyChanges(
   changes: readonly Change[],
@@ -22,6 +22,8 @@ export async function applyChanges(
   const { env, packuments, changed, wanted } = replica;
   const applied: Applied = { rows: changes.length, marked: 0, removed: 0 };
   const marks: [string, ChangedMark][] = [];
+  // First: who stores a document that is not here yet looks into the log after that, and one of us sees the other.
+  await log.apply(changes);
   for (const change of changes) {
     const { name, seq, rev, deleted } = change;
     const held = await packuments.heldMetadata(name);
@@ -40,6 +42,5 @@ export async function applyChanges(
   }
   await changed.mark(marks);
   applied.marked = marks.length;
-  await log.apply(changes);
   return applied;
 }

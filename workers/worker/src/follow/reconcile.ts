@@ -61,7 +61,7 @@ export async function reconcile(
   for (const { startKey, endKey } of ranges) {
     const selection = { kind: 'range' as const, startKey, endKey, firstPivots: learned };
     const listing = await bootstrap(
-      { selection, depth: 'names', form: replica.packuments.form, concurrency, shownSeq, signal },
+      { selection, depth: 'names', form: replica.packuments.form, concurrency, anew, shownSeq, signal },
       env,
       report,
     );

@@ -17,7 +17,7 @@ export interface Replica {
   changed: ChangedDocuments;
   /** Ranges whose documents a bootstrap was asked for: what is new there is wanted. */
   wanted: readonly KeyRange[];
-  /** The ranges that were listed from end to end, and the sequence that the feed was at before. */
+  /** The ranges that were listed, or are being listed anew, and the sequence that the feed was at before. */
   listed: readonly ListedRange[];
 }
 
@@ -59,11 +59,12 @@ async function rangesOf(
   );
   const wanted: KeyRange[] = [];
   const listed: ListedRange[] = [];
-  for (const { selection, depth, form: kept, before, after } of runs) {
+  for (const { selection, depth, form: kept, before } of runs) {
     if (selection.kind !== 'range') continue;
     const { startKey, endKey } = selection;
     if (depth !== 'names' && kept === form) wanted.push({ startKey, endKey });
-    if (after) listed.push({ startKey, endKey, updateSeq: before?.updateSeq });
+    // Also one that was interrupted: a comparison that is taken up again must not leave its range out.
+    listed.push({ startKey, endKey, updateSeq: before?.updateSeq });
   }
   return { wanted, listed };
 }
