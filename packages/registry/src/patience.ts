@@ -1,6 +1,9 @@
 import type { Clock } from '@_all_docs/http';
 import { RegistryError } from './errors.js';
 
+/** Given as the reason, since the platform would make an error with its stack for every answer else. */
+const ANSWERED = 'answered';
+
 /** Waits for work on `what` as long as a client may be kept waiting, then `ERR_TIMEOUT`; the work goes on beyond that. */
 export async function patiently<Result>(
   env: { clock: Pick<Clock, 'sleep'>; waitUntil?: ((promise: Promise<unknown>) => void) | undefined },
@@ -19,6 +22,6 @@ export async function patiently<Result>(
   try {
     return await Promise.race([work, timeout]);
   } finally {
-    over.abort();
+    over.abort(ANSWERED);
   }
 }

@@ -5,7 +5,10 @@ import zlib from 'node:zlib';
 
 const gzip = promisify(zlib.gzip);
 /** A small window is faster on rows and documents, and they come out no larger; one piece of output is one trip to the pool. */
-const FAST = { level: 1, windowBits: 12, chunkSize: 512 * 1024 };
+const FAST = { level: 1, windowBits: 12 };
+const FAST_IN_ONE = { ...FAST, chunkSize: 512 * 1024 };
+/** Below this the way to the thread pool and back costs more than the packing. */
+const SMALL_BYTES = 32 * 1024;
 /** Room past the end: zlib asks for another buffer as soon as one is full, though nothing may follow. */
 const SPARE_BYTES = 64;
 /** Deflate never packs tighter than this; a trailer that claims more is lying about the size. */
@@ -14,11 +17,14 @@ const MOST_RATIO = 1_032;
 const PIECE_BYTES = 128 * 1024;
 
 /**
- * Node's zlib: packs on the thread pool, unpacks in place (half the cost of a round trip through the pool), but for what
+ * Node's zlib: packs on the thread pool what is not small, unpacks in place (half the cost of a round trip through the pool), but for what
  * comes in pieces.
  */
 export const zlibCodec: Codec = {
-  gzip: (bytes, effort) => gzip(bytes, effort === 'fast' ? FAST : {}),
+  gzip(bytes, effort) {
+    if (bytes.length < SMALL_BYTES) return zlib.gzipSync(bytes, effort === 'fast' ? FAST : {});
+    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : {});
+  },
   decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') return bytes;
     const size = claimedSize(bytes, encoding, maxBytes);
