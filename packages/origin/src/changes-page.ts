@@ -41,10 +41,11 @@ export async function writeChanges(
   if (since >= head) return page([], since);
   const rows: Row[] = [];
   const place = placeAfter(since, { ...listing, updateSeq: listing.updateSeq });
-  if (place !== undefined) {
+  if (place !== undefined && limit > 0) {
     for await (const row of listedAfter(list, tables, place)) {
-      if (rows.length >= limit) break;
       rows.push(row);
+      // Not a row further: the partition that it is in may be one that is being replaced.
+      if (rows.length >= limit) break;
     }
   }
   const { shift, updateSeq } = listing;
