@@ -88,7 +88,22 @@ export class SqliteFile {
   }
 }
 
+/** Two who make the same file at once: SQLite does not wait where the journal's mode changes, so we do. */
+const OPEN_TRIES = 100;
+const OPEN_PAUSE_MS = 20;
+
 function open(path: string, durability: Durability): DatabaseSync {
+  for (let tries = 1; ; tries++) {
+    try {
+      return openOnce(path, durability);
+    } catch (error) {
+      if (tries === OPEN_TRIES || !/database is locked/.test(String(error))) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_PAUSE_MS);
+    }
+  }
+}
+
+function openOnce(path: string, durability: Durability): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 10_000 });
