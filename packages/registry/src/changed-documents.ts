@@ -164,9 +164,13 @@ export class ChangedDocuments {
     if (result.outcome === 'absent') return this.#onAbsent(name, mark, result.status);
     // Given up while it was asked for: what came is from before that.
     if (await this.#removedSince(name, goneBefore)) return 'gone';
-    if (mark.pin) await pulled.drop(name);
-    else await pulled.stored(name, known, result.metadata);
-    await this.#heed(name, known, result.metadata);
+    // As the store has it now: only there it has the digest, which the account of pulled documents goes by.
+    const held = await client.heldMetadata(name);
+    if (held) {
+      if (mark.pin) await pulled.drop(name);
+      else await pulled.stored(name, known, held);
+      await this.#heed(name, known, held);
+    }
     await this.#clear(name, mark);
     return 'settled';
   }

@@ -156,6 +156,19 @@ test('what the feed said is gone is not pulled through again out of a cache that
   expect((await ask('/npm/left')).status).toBe(404);
 });
 
+test('a document that was pulled through may still go for others after it changed', async () => {
+  const { ask, origin, mark, client } = scene({ options: { documentBytes: 600 } });
+  origin.say('/left', answer(JSON.stringify(documentOf('left', TWO))));
+  expect((await ask('/npm/left')).status).toBe(200);
+  await mark();
+  origin.say(FRESH, rev4());
+  expect((await ask('/npm/left')).status).toBe(200);
+  origin.say('/other', answer(JSON.stringify(documentOf('other', TWO))));
+  expect((await ask('/npm/other')).status).toBe(200);
+  expect(await client.heldMetadata('left')).toBeUndefined();
+  expect(await client.heldMetadata('other')).toBeDefined();
+});
+
 test('a mark of an earlier change does not replace that of a later one', async () => {
   const { mark, changed } = scene();
   await mark({ seq: 9 });

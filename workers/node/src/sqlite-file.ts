@@ -88,16 +88,18 @@ export class SqliteFile {
   }
 }
 
-/** Two who make the same file at once: SQLite does not wait where the journal's mode changes, so we do. */
-const OPEN_TRIES = 100;
+/** How long whoever finds the file locked waits, in all. */
+const LOCKED_MS = 10_000;
 const OPEN_PAUSE_MS = 20;
 
+/** Two who make the same file at once: SQLite does not wait where the journal's mode changes, so we do. */
 function open(path: string, durability: Durability): DatabaseSync {
-  for (let tries = 1; ; tries++) {
+  const giveUpAt = performance.now() + LOCKED_MS;
+  for (;;) {
     try {
       return openOnce(path, durability);
     } catch (error) {
-      if (tries === OPEN_TRIES || !/database is locked/.test(String(error))) throw error;
+      if (performance.now() > giveUpAt || !/database is locked/.test(String(error))) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_PAUSE_MS);
     }
   }
@@ -106,7 +108,7 @@ function open(path: string, durability: Durability): DatabaseSync {
 function openOnce(path: string, durability: Durability): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { timeout: 10_000 });
+    database = new DatabaseSync(path, { timeout: LOCKED_MS });
     const made = isMade(database, path);
     // Large pages hold most bodies whole: a third of the writes, and of the pages that a checkpoint copies.
     database.exec(
