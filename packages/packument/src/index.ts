@@ -1,6 +1,7 @@
 /** @module Package names, the packument client, verification of documents. */
 export { type Check, type CheckedDocument, checkPackument } from './check.js';
 export { PackumentError, type PackumentErrorCode } from './errors.js';
+export { endOfString, worded } from './json-string.js';
 export { packumentPath, parsePackageName } from './names.js';
 export {
   type FetchChangedOptions,

@@ -1,14 +1,12 @@
+import { endOfString, worded } from './json-string.js';
+
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const BRACE_OPEN = 0x7b;
 
 /** How each byte outside of strings changes the depth. */
 const STEP = new Int8Array(256);
 STEP[BRACE_OPEN] = STEP[0x5b] = 1;
 STEP[0x7d] = STEP[0x5d] = -1;
-
-/** Strings are passed over by words of four bytes, whose places are told apart by their order in the word. */
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
  * Whether a text is one JSON object whose brackets balance at its very end: a document that was cut, wherever, is not.
@@ -26,11 +24,7 @@ export class ObjectScan {
   }
 
   push(piece: Uint8Array): void {
-    // Begins where a word begins: up to three bytes before the piece are seen, and never looked at.
-    const lead = piece.byteOffset & 3;
-    const start = piece.byteOffset - lead;
-    const text = new Uint8Array(piece.buffer, start, lead + piece.length);
-    const words = new Int32Array(piece.buffer, start, LITTLE_ENDIAN ? text.length >> 2 : 0);
+    const { text, words, lead } = worded(piece);
     let at = lead;
     if (this.#state === 'before') {
       at = skipSpace(text, at);
@@ -69,39 +63,6 @@ export class ObjectScan {
     this.#depth = depth;
     return length;
   }
-}
-
-/**
- * The place of the quote that ends the string which `from` lies in. Without one, the text's length, or one more when the
- * last byte escapes the next.
- */
-function endOfString(text: Uint8Array, words: Int32Array, from: number): number {
-  let at = from;
-  for (let i = at >> 2; i < words.length; i = at >> 2) {
-    let marks = marksIn(words[i] as number) & (-1 << ((at & 3) << 3));
-    while (marks === 0 && ++i < words.length) marks = marksIn(words[i] as number);
-    at = i << 2;
-    if (marks === 0) break;
-    at += (31 - Math.clz32(marks & -marks)) >> 3;
-    const byte = text[at];
-    if (byte === QUOTE) return at;
-    at += byte === BACKSLASH ? 2 : 1;
-  }
-  for (; at < text.length; at++) {
-    if (text[at] === QUOTE) return at;
-    if (text[at] === BACKSLASH) at += 1;
-  }
-  return at;
-}
-
-/**
- * A word with the top bit of each byte set that is a quote or a backslash. Bytes above such a byte may be marked without
- * being one (the subtraction borrows), so who asks looks at the byte itself.
- */
-function marksIn(word: number): number {
-  const quotes = word ^ 0x22222222;
-  const backslashes = word ^ 0x5c5c5c5c;
-  return (((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080;
 }
 
 function skipSpace(text: Uint8Array, from: number): number {

@@ -1,13 +1,13 @@
 import type { Decision } from './member-scanner.js';
 import { ObjectWriter } from './object-writer.js';
-import { isObject, type Projection, parseValue } from './projection.js';
+import { type Projection, parseValue } from './projection.js';
 import { tarballFile, tarballUrl } from './tarball-url.js';
 
 /**
  * What the abbreviated form says of a version (npm/registry, "Package metadata", abbreviated version object), and `libc`
  * beyond it: installers need that to choose among optional packages of a platform.
  */
-const FIELDS = [
+const FIELDS: ReadonlySet<string> = new Set([
   'name',
   'version',
   'deprecated',
@@ -27,8 +27,12 @@ const FIELDS = [
   'cpu',
   'os',
   'libc',
-] as const;
-const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'];
+]);
+const INSTALL_SCRIPTS: ReadonlySet<string> = new Set(['preinstall', 'install', 'postinstall']);
+/** How deep the members of a version's `dist` lie. */
+const DIST = 3;
+/** What `true` begins with. */
+const TRUE = 0x74;
 
 /** The abbreviated form of a full document, or of an abbreviated one. */
 export class Abbreviation implements Projection {
@@ -36,6 +40,8 @@ export class Abbreviation implements Projection {
   readonly #base: string | undefined;
   readonly #out = new ObjectWriter();
   #modified: Uint8Array | undefined;
+  /** Whether the version at hand runs something when it is installed. */
+  #installs = false;
 
   constructor(name: string, base?: string) {
     this.#name = name;
@@ -43,31 +49,37 @@ export class Abbreviation implements Projection {
     this.#out.member('name', JSON.stringify(name));
   }
 
-  decide(parent: string | undefined, key: string): Decision {
-    if (parent === 'versions') return 'take';
-    if (parent === 'time') return key === 'modified' ? 'take' : 'skip';
-    if (key === 'versions' || key === 'time') return 'enter';
-    return key === 'dist-tags' || key === 'modified' ? 'take' : 'skip';
-  }
-
-  enter(key: string): void {
-    if (key === 'versions') this.#out.enter(key);
-  }
-
-  leave(key: string): void {
-    if (key === 'versions') this.#out.leave();
-  }
-
-  member(parent: string | undefined, key: string, value: Uint8Array): void {
-    if (parent === 'versions') {
-      const version = parseValue(value);
-      if (isObject(version)) this.#out.member(key, JSON.stringify(this.#abbreviate(key, version)));
-    } else if (key === 'modified') {
-      // `time.modified` is the documented source; a document that is abbreviated already has no `time`.
-      if (parent === 'time' || this.#modified === undefined) this.#modified = value.slice();
-    } else if (key === 'dist-tags') {
-      this.#out.member(key, value);
+  decide({ length, 0: first, 2: third }: readonly string[], key: string): Decision {
+    if (length === 0) {
+      if (key === 'versions' || key === 'time') return 'enter';
+      return key === 'dist-tags' || key === 'modified' ? 'take' : 'skip';
     }
+    if (first === 'time') return key === 'modified' ? 'take' : 'skip';
+    if (length === 1) return 'enter';
+    if (length === DIST) return this.#inMember(third as string, key);
+    if (key === 'scripts' || (key === 'dist' && this.#base !== undefined)) return 'enter';
+    return FIELDS.has(key) || key === 'hasInstallScript' ? 'take' : 'skip';
+  }
+
+  enter(path: readonly string[]): void {
+    if (!isSilent(path)) this.#out.enter(path.at(-1) as string);
+  }
+
+  leave(path: readonly string[]): void {
+    // Full documents do not say it, abbreviated ones have no scripts. Left out when false.
+    if (path.length === 2 && this.#installs) this.#out.member('hasInstallScript', 'true');
+    if (path.length === 2) this.#installs = false;
+    if (!isSilent(path)) this.#out.leave();
+  }
+
+  member(path: readonly string[], key: string, value: Uint8Array): void {
+    if (path.length === DIST)
+      this.#out.member(key, key === 'tarball' ? this.#tarball(path[1] as string, value) : value);
+    else if (path.length === 2) this.#ofVersion(key, value);
+    else if (key === 'modified') {
+      // `time.modified` is the documented source; a document that is abbreviated already has no `time`.
+      if (path.length === 1 || this.#modified === undefined) this.#modified = value.slice();
+    } else if (key === 'dist-tags' && path.length === 0) this.#out.member(key, value);
   }
 
   take(): Uint8Array {
@@ -79,24 +91,27 @@ export class Abbreviation implements Projection {
     this.#out.leave();
   }
 
-  #abbreviate(key: string, version: Record<string, unknown>): Record<string, unknown> {
-    const short: Record<string, unknown> = {};
-    for (const field of FIELDS) {
-      if (version[field] !== undefined) short[field] = version[field];
-    }
-    if (runsInstallScript(version)) short['hasInstallScript'] = true;
-    const { dist } = version;
-    if (this.#base !== undefined && isObject(dist) && typeof dist['tarball'] === 'string') {
-      const file = tarballFile(this.#name, key, dist['tarball']);
-      short['dist'] = { ...dist, tarball: tarballUrl(this.#base, this.#name, file) };
-    }
-    return short;
+  /** What becomes of a member of a version's `dist` or `scripts`. */
+  #inMember(parent: string, key: string): Decision {
+    if (parent === 'dist') return 'take';
+    if (INSTALL_SCRIPTS.has(key)) this.#installs = true;
+    return 'skip';
+  }
+
+  #ofVersion(key: string, value: Uint8Array): void {
+    if (key === 'hasInstallScript') this.#installs ||= value[0] === TRUE;
+    else if (key !== 'scripts') this.#out.member(key, value);
+  }
+
+  /** JSON text of our own URL; what is no URL is left alone. */
+  #tarball(version: string, value: Uint8Array): string | Uint8Array {
+    const url = parseValue(value);
+    if (this.#base === undefined || typeof url !== 'string') return value;
+    return JSON.stringify(tarballUrl(this.#base, this.#name, tarballFile(this.#name, version, url)));
   }
 }
 
-/** Full documents do not say it, abbreviated ones have no scripts. Left out when false. */
-function runsInstallScript({ scripts, hasInstallScript }: Record<string, unknown>): boolean {
-  return (
-    hasInstallScript === true || (isObject(scripts) && INSTALL_SCRIPTS.some((name) => Object.hasOwn(scripts, name)))
-  );
+/** What is looked into, and not written. */
+function isSilent({ length, 0: first, 2: third }: readonly string[]): boolean {
+  return length === 1 ? first === 'time' : length === DIST && third === 'scripts';
 }

@@ -1,4 +1,4 @@
-import { type Codec, concat, type Encoding, HttpError, webCodec } from '@_all_docs/http';
+import { type Codec, concat, type Encoding, HttpError, LARGE_BODY_BYTES, webCodec } from '@_all_docs/http';
 import type { PackumentForm } from '@_all_docs/packument';
 import { Abbreviation } from './abbreviate.js';
 import { MemberScanner } from './member-scanner.js';
@@ -19,7 +19,7 @@ export interface DeriveOptions {
 }
 
 /** Larger documents are taken apart while they are unpacked: they never lie in memory whole, and others get their turn between two pieces. */
-const LARGEST_WHOLE = 1024 * 1024;
+const LARGEST_WHOLE = LARGE_BODY_BYTES;
 
 /**
  * Another form of a document: gzip bytes, but identity bytes for `summary`, and nothing for a `version` that is not there. Pure,
@@ -36,6 +36,7 @@ export async function deriveDocument(
   const projection = project(options);
   if (!projection) return codec.gzip(whole);
   const scanner = new MemberScanner(projection);
+  projection.chunk?.(whole);
   scanner.push(whole);
   scanner.end();
   projection.finish();
@@ -77,6 +78,7 @@ async function* remake(chunks: AsyncIterable<Uint8Array>, projection?: Projectio
   if (!projection) return yield* chunks;
   const scanner = new MemberScanner(projection);
   for await (const chunk of chunks) {
+    projection.chunk?.(chunk);
     scanner.push(chunk);
     yield projection.take();
   }

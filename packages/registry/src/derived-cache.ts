@@ -14,7 +14,7 @@ import type { Counters } from './stats.js';
 import type { RegistryEnv } from './types.js';
 
 /** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
-export const RENDITION = 1;
+export const RENDITION = 2;
 
 /** What was made, and of which document. */
 export interface Derived {

@@ -1,44 +1,79 @@
 import { concat } from '@_all_docs/http';
 import { type Decision, MemberScanner, type MemberVisitor } from './member-scanner.js';
-import { ObjectWriter } from './object-writer.js';
 import { type Projection, parseValue } from './projection.js';
 import { tarballFile, tarballUrl } from './tarball-url.js';
 
 const encoder = new TextEncoder();
 
-/** The same document with our own tarball URLs; every other value stays byte for byte as it is. */
+/** The same document with our own tarball URLs; every other byte stays as it is. */
 export class Rewriting implements Projection {
   readonly #name: string;
   readonly #base: string;
-  readonly #out = new ObjectWriter();
+  readonly #out: Uint8Array[] = [];
+  #length = 0;
+  /** What has come and is not passed on yet, and where that begins in the document. */
+  #rest: Uint8Array = new Uint8Array();
+  #done = 0;
+  /** Where the URL that is being read begins; -1 when none is. */
+  #open = -1;
 
   constructor(name: string, base: string) {
     this.#name = name;
     this.#base = base;
   }
 
-  decide(parent: string | undefined, key: string): Decision {
-    return parent === undefined && key === 'versions' ? 'enter' : 'take';
+  chunk(bytes: Uint8Array): void {
+    this.#rest = this.#rest.length === 0 ? bytes : concat([this.#rest, bytes], this.#rest.length + bytes.length);
   }
 
-  enter(key: string): void {
-    this.#out.enter(key);
+  decide({ length, 0: first }: readonly string[], key: string, at: number): Decision {
+    if (length === 0) return key === 'versions' ? 'enter' : 'skip';
+    if (length === 1) return first === 'versions' ? 'enter' : 'skip';
+    if (length === 2) return key === 'dist' ? 'enter' : 'skip';
+    if (key !== 'tarball') return 'skip';
+    this.#open = at;
+    return 'take';
   }
 
-  leave(): void {
-    this.#out.leave();
-  }
-
-  member(parent: string | undefined, key: string, value: Uint8Array): void {
-    this.#out.member(key, parent === undefined ? value : rewriteVersion(value, this.#name, key, this.#base));
+  member(path: readonly string[], _key: string, value: Uint8Array): void {
+    // What was no object is left alone.
+    if (path.length !== 3) return;
+    const start = this.#open;
+    this.#open = -1;
+    const url = parseValue(value);
+    if (typeof url !== 'string') return;
+    this.#pass(start);
+    this.#write(ownUrl(this.#base, this.#name, path[1] as string, url));
+    this.#skip(value.length);
   }
 
   take(): Uint8Array {
-    return this.#out.take();
+    this.#pass(this.#open === -1 ? this.#done + this.#rest.length : this.#open);
+    const bytes = concat(this.#out, this.#length);
+    this.#out.length = 0;
+    this.#length = 0;
+    // What waits for its end is a view of a chunk, which is given back.
+    this.#rest = this.#rest.slice();
+    return bytes;
   }
 
-  finish(): void {
-    this.#out.leave();
+  finish(): void {}
+
+  /** Passes on what came up to this place in the document. */
+  #pass(to: number): void {
+    const { length } = this.#write(this.#rest.subarray(0, to - this.#done));
+    this.#skip(length);
+  }
+
+  #write(bytes: Uint8Array): Uint8Array {
+    this.#out.push(bytes);
+    this.#length += bytes.length;
+    return bytes;
+  }
+
+  #skip(bytes: number): void {
+    this.#rest = this.#rest.subarray(bytes);
+    this.#done += bytes;
   }
 }
 
@@ -55,13 +90,13 @@ export class VersionCut implements Projection {
     this.#base = base;
   }
 
-  decide(parent: string | undefined, key: string): Decision {
-    if (parent === undefined) return key === 'versions' ? 'enter' : 'skip';
+  decide({ length }: readonly string[], key: string): Decision {
+    if (length === 0) return key === 'versions' ? 'enter' : 'skip';
     return key === this.#version ? 'take' : 'skip';
   }
 
-  member(parent: string | undefined, key: string, value: Uint8Array): void {
-    if (parent === undefined) return;
+  member({ length }: readonly string[], key: string, value: Uint8Array): void {
+    if (length === 0) return;
     this.#found = this.#base === undefined ? value.slice() : rewriteVersion(value.slice(), this.#name, key, this.#base);
   }
 
@@ -81,7 +116,7 @@ function rewriteVersion(version: Uint8Array, name: string, key: string, base: st
   const url = parseValue(tarball);
   if (typeof url !== 'string') return version;
   const start = tarball.byteOffset - version.byteOffset;
-  const middle = encoder.encode(JSON.stringify(tarballUrl(base, name, tarballFile(name, key, url))));
+  const middle = ownUrl(base, name, key, url);
   const parts = [version.subarray(0, start), middle, version.subarray(start + tarball.length)];
   return concat(parts, version.length - tarball.length + middle.length);
 }
@@ -90,15 +125,20 @@ function rewriteVersion(version: Uint8Array, name: string, key: string, base: st
 function findTarball(version: Uint8Array): Uint8Array | undefined {
   let found: Uint8Array | undefined;
   const visitor: MemberVisitor = {
-    decide(parent, key) {
-      if (parent === undefined) return key === 'dist' ? 'enter' : 'skip';
+    decide({ length }, key) {
+      if (length === 0) return key === 'dist' ? 'enter' : 'skip';
       return key === 'tarball' ? 'take' : 'skip';
     },
-    member(parent, key, value) {
-      if (parent === 'dist' && key === 'tarball') found = value;
+    member({ length }, _key, value) {
+      if (length === 1) found = value;
     },
   };
   // Only an object has members; whatever else stands there is left alone.
   if (version[0] === 0x7b) new MemberScanner(visitor).push(version);
   return found;
+}
+
+/** Our own URL of a version's tarball, as JSON text. */
+function ownUrl(base: string, name: string, version: string, url: string): Uint8Array {
+  return encoder.encode(JSON.stringify(tarballUrl(base, name, tarballFile(name, version, url))));
 }

@@ -1,4 +1,4 @@
-import { type Decision, MemberScanner, type MemberVisitor } from './member-scanner.js';
+import type { Decision } from './member-scanner.js';
 import { isObject, type Projection, parseValue } from './projection.js';
 import { isTarballFile, tarballFile } from './tarball-url.js';
 import type { Dist } from './types.js';
@@ -21,28 +21,48 @@ interface SummaryText {
   versions: [version: string, tarball?: string, integrity?: string | null, shasum?: string | null][];
 }
 
+/** What a version says of its tarball: whatever stands there. */
+interface DistText {
+  tarball?: unknown;
+  integrity?: unknown;
+  shasum?: unknown;
+}
+
 /** What a document says in short, as JSON for {@link readSummary}; of one version only, where that is named. */
 export class Summarizing implements Projection {
   readonly #only: string | undefined;
   readonly #summary: SummaryText = { tags: [], versions: [] };
+  #dist: DistText = {};
   #done = false;
 
   constructor(only?: string) {
     this.#only = only;
   }
 
-  decide(parent: string | undefined, key: string): Decision {
-    if (parent === 'versions') return this.#only === undefined || this.#only === key ? 'take' : 'skip';
-    if (parent === 'time') return key === 'modified' ? 'take' : 'skip';
-    if (key === 'versions' || key === 'time') return 'enter';
-    return key === 'dist-tags' || key === 'modified' || key === 'description' ? 'take' : 'skip';
+  decide({ length, 0: first }: readonly string[], key: string): Decision {
+    if (length === 0) {
+      if (key === 'versions' || key === 'time') return 'enter';
+      return key === 'dist-tags' || key === 'modified' || key === 'description' ? 'take' : 'skip';
+    }
+    if (first === 'time') return key === 'modified' ? 'take' : 'skip';
+    if (length === 1) return this.#only === undefined || this.#only === key ? 'enter' : 'skip';
+    if (length === 2) return key === 'dist' ? 'enter' : 'skip';
+    return key === 'tarball' || key === 'integrity' || key === 'shasum' ? 'take' : 'skip';
   }
 
-  member(parent: string | undefined, key: string, value: Uint8Array): void {
-    if (parent === 'versions') this.#summary.versions.push(summarizeVersion(key, value));
-    else if (key === 'versions' || key === 'time') return;
+  enter({ length }: readonly string[]): void {
+    if (length === 2) this.#dist = {};
+  }
+
+  leave({ length, 1: version }: readonly string[]): void {
+    if (length === 2) this.#version(version as string);
+  }
+
+  member(path: readonly string[], key: string, value: Uint8Array): void {
+    if (path.length === 3) this.#dist[key as keyof DistText] = parseValue(value);
+    else if (path.length === 1 && path[0] === 'versions') this.#version(key);
     else if (key === 'dist-tags') this.#tags(parseValue(value));
-    else this.#text(key as 'modified' | 'description', parseValue(value));
+    else if (key === 'modified' || key === 'description') this.#text(key, parseValue(value));
   }
 
   take(): Uint8Array {
@@ -51,6 +71,14 @@ export class Summarizing implements Projection {
 
   finish(): void {
     this.#done = true;
+  }
+
+  #version(version: string): void {
+    const { tarball, integrity, shasum } = this.#dist;
+    this.#dist = {};
+    this.#summary.versions.push(
+      typeof tarball === 'string' ? [version, tarball, textOr(integrity), textOr(shasum)] : [version],
+    );
   }
 
   #tags(tags: unknown): void {
@@ -63,25 +91,6 @@ export class Summarizing implements Projection {
   #text(key: 'modified' | 'description', value: unknown): void {
     if (typeof value === 'string') this.#summary[key] = value;
   }
-}
-
-function summarizeVersion(version: string, text: Uint8Array): SummaryText['versions'][number] {
-  const dist = new Map<string, unknown>();
-  const visitor: MemberVisitor = {
-    decide(parent, key) {
-      if (parent === undefined) return key === 'dist' ? 'enter' : 'skip';
-      return key === 'tarball' || key === 'integrity' || key === 'shasum' ? 'take' : 'skip';
-    },
-    member(parent, key, value) {
-      if (parent !== undefined) dist.set(key, parseValue(value));
-    },
-  };
-  // Only an object has members.
-  if (text[0] === 0x7b) new MemberScanner(visitor).push(text);
-  const tarball = dist.get('tarball');
-  return typeof tarball === 'string'
-    ? [version, tarball, textOr(dist.get('integrity')), textOr(dist.get('shasum'))]
-    : [version];
 }
 
 function textOr(value: unknown): string | null {

@@ -281,7 +281,7 @@ describe('large documents', () => {
       const tarball = `https://registry.example.test/pkg/-/pkg-${version}.tgz`;
       return [
         version,
-        { ...EVERYTHING, version, readme: `é\\"${'x'.repeat(6_000)}`, dist: { ...EVERYTHING.dist, tarball } },
+        { ...EVERYTHING, version, readme: `é\\"${'x'.repeat(12_000)}`, dist: { ...EVERYTHING.dist, tarball } },
       ];
     }),
   );
