@@ -14,8 +14,12 @@ const PACKAGES: Record<string, string[]> = {
   'packages/origin': [],
   'workers/worker': [],
   'workers/node': ['bullmq-queue.ts', 'check-worker.ts', 'derive-worker.ts', 'serve.ts', 'serve-worker.ts'],
+  'workers/cloudflare': ['objects.ts', 'worker.ts'],
   'workers/cli': ['main.ts'],
 };
+
+/** The packages that run on Node only. */
+const NODE = new Set(['workers/node', 'workers/cli']);
 
 export default defineConfig(
   Object.entries(PACKAGES).map(([dir, entries]): Options => {
@@ -26,8 +30,8 @@ export default defineConfig(
       outDir: `${dir}/dist`,
       format: 'esm',
       target: 'es2023',
-      platform: dir.startsWith('workers/') && dir !== 'workers/worker' ? 'node' : 'neutral',
-      external: Object.keys(dependencies),
+      platform: NODE.has(dir) ? 'node' : 'neutral',
+      external: [...Object.keys(dependencies), /^cloudflare:/],
       sourcemap: true,
       splitting: true,
       dts: false,

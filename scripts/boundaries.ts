@@ -13,7 +13,7 @@ const LAYERS = [
   ['checkpoint', 'registry'],
   ['origin'],
   ['worker'],
-  ['worker-node'],
+  ['worker-node', 'worker-cloudflare'],
   ['cli'],
 ];
 const HOST_GLOBALS =
@@ -42,7 +42,7 @@ function* imports(): Iterable<string> {
         /(?<!['"\w])(?:from|import)\s*\(?\s*'([^']+)'/g,
       )) {
         const id = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] as string);
-        if (target.startsWith('.') || target.startsWith('node:')) continue;
+        if (target.startsWith('.') || /^(node|cloudflare):/.test(target)) continue;
         if (!(id in dependencies)) yield `${file}: imports ${id}, which ${dir}/package.json does not name`;
         const other = layerOf.get(id);
         if (other !== undefined && layer !== undefined && other >= layer)

@@ -19,6 +19,7 @@ const env = { ...process.env, PATH: [resolve('node_modules/.bin'), process.env['
 const count: Count = { passed: 0, failed: 0, skipped: 0 };
 
 check('types of tests and scripts', () => command('tsc', '--noEmit', '-p', 'test/tsconfig.json'));
+check('types of tests inside workerd', () => command('tsc', '--noEmit', '-p', 'workers/cloudflare/test/tsconfig.json'));
 check('biome', () => command('biome', 'ci', '--error-on-warnings', '.'));
 check('boundaries', () => {
   const problems = checkBoundaries();
