@@ -44,7 +44,7 @@ await small.close();
 rmSync(small.cachePath, { recursive: true, force: true });
 
 const driver = open(path);
-await driver.open();
+await driver.openDirectory();
 console.log(JSON.stringify(await jobs[job]?.(driver, count)));
 await driver.close();
 

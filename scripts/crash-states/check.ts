@@ -67,7 +67,7 @@ class Checker {
 
   async run(): Promise<void> {
     const { plan, times, position } = this.#moment;
-    const { file } = await this.#driver.open();
+    const { file } = await this.#driver.openDirectory();
     this.#noRemains();
     const integrity = file.database.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
     if (integrity !== 'ok') this.#problem(`SQLite says: ${integrity}`);

@@ -45,7 +45,7 @@ async function step(place: number): Promise<void> {
 
 async function open(): Promise<DirectoryDriver> {
   const opened = await openStorage(directory, { kind: store, durability });
-  const { file } = await opened.open();
+  const { file } = await opened.openDirectory();
   file.database.exec(`PRAGMA wal_autocheckpoint = ${plan.walPages}`);
   // What a process that dies leaves behind: whoever opens the directory next must clear it.
   await opened.ordered.commit([{ key: `v1:owner:${process.pid}`, value: '{}' }]);

@@ -28,6 +28,15 @@ export interface StoredEntry {
   metadata: EntryMetadata;
 }
 
+/** An entry whose body arrives while it is read. */
+export interface OpenedEntry {
+  metadata: EntryMetadata;
+  /** The stored bytes, for one reader, who compares them with the digest where that matters. */
+  body: ReadableStream<Uint8Array>;
+  /** Lets go of a body that nobody will read. */
+  cancel(): Promise<void>;
+}
+
 export interface ListOptions {
   /** Only keys past this one. */
   after?: string | undefined;
@@ -41,10 +50,12 @@ export interface StorageReader {
   read(key: string): Promise<StoredEntry | undefined>;
   /** The same without the body. */
   head(key: string): Promise<EntryMetadata | undefined>;
+  /** The entry by one look-up, its metadata before its body; `undefined` on a miss. The body is read or cancelled. */
+  open?(key: string): Promise<OpenedEntry | undefined>;
 }
 
 /**
- * Entries by key. A driver writes the five primitives; `get`, `set` and `has` are derived here, once.
+ * Entries by key. A driver writes the five primitives; `get`, `set`, `has`, `open` and `touch` are derived here, once.
  * Entries are immutable: nobody changes a body that was written or read.
  */
 export abstract class StorageDriver implements StorageReader {
@@ -88,6 +99,12 @@ export abstract class StorageDriver implements StorageReader {
     return (await this.head(key)) !== undefined;
   }
 
+  /** As {@link StorageReader.open} has it. Drivers that can hand a body on while it arrives do. */
+  async open(key: string): Promise<OpenedEntry | undefined> {
+    const entry = await this.read(key);
+    return entry && opened(entry.metadata, new Blob([entry.body as Uint8Array<ArrayBuffer>]).stream());
+  }
+
   /** Renews age and validators of an entry whose bytes were confirmed unchanged; a miss does nothing. Drivers that can do it without the body do. */
   async touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
     const entry = await this.read(key);
@@ -102,6 +119,11 @@ export abstract class StorageDriver implements StorageReader {
       .pipeThrough(new DecompressionStream(encoding as CompressionFormat));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
+}
+
+/** An entry around a body that arrives. */
+export function opened(metadata: EntryMetadata, body: ReadableStream<Uint8Array>): OpenedEntry {
+  return { metadata, body, cancel: () => body.cancel() };
 }
 
 /** `ERR_STORAGE_WRITE` for what JSON leaves out (`undefined`, functions) and for what it throws at (circles, bigints). */

@@ -6,6 +6,8 @@ export {
   type EntryEncoding,
   type EntryMetadata,
   type ListOptions,
+  type OpenedEntry,
+  opened,
   StorageDriver,
   type StorageReader,
   type StoredEntry,

@@ -39,11 +39,11 @@ export abstract class DirectoryDriver extends StorageDriver {
     this.kind = kind;
     this.#options = options;
     if (options.directory) this.#opening = Promise.resolve(options.directory);
-    this.ordered = lazyStore(() => this.open().then(({ ordered }) => ordered));
+    this.ordered = lazyStore(() => this.openDirectory().then(({ ordered }) => ordered));
   }
 
   /** Opens the directory now instead of at the first call, so that trouble shows before work begins. */
-  open(): Promise<CacheDirectory> {
+  openDirectory(): Promise<CacheDirectory> {
     const { fs = nodeFileSystem, durability } = this.#options;
     this.#opening ??= openCacheDirectory(this.cachePath, { fs, clock: this.clock, kind: this.kind, durability });
     return this.#opening;

@@ -80,7 +80,7 @@ export class NodeStorageDriver extends DirectoryDriver {
 
   async write(key: string, { body, metadata }: StoredEntry): Promise<void> {
     assertKey(key, this.maxKeyBytes);
-    const { ordered } = await this.open();
+    const { ordered } = await this.openDirectory();
     try {
       // Body and row are put in line at once, so writers of one key cannot mix theirs.
       const integrity = this.#writer.put(key, body, metadata, this.clock.now());
@@ -104,7 +104,7 @@ export class NodeStorageDriver extends DirectoryDriver {
 
   async delete(key: string): Promise<void> {
     assertKey(key, this.maxKeyBytes);
-    const { ordered } = await this.open();
+    const { ordered } = await this.openDirectory();
     try {
       if (await this.#row(key)) this.#writer.remove(key, this.clock.now());
       await ordered.commit([{ key: ENTRY + key, value: undefined }]);
@@ -114,7 +114,7 @@ export class NodeStorageDriver extends DirectoryDriver {
   }
 
   async *list(prefix = '', { after, limit }: ListOptions = {}): AsyncIterable<string> {
-    const { ordered } = await this.open();
+    const { ordered } = await this.openDirectory();
     const rows = ordered.list({
       ...prefixRange(ENTRY + prefix),
       after: after === undefined ? undefined : ENTRY + after,
@@ -125,7 +125,7 @@ export class NodeStorageDriver extends DirectoryDriver {
 
   async #row(key: string): Promise<IndexRow | undefined> {
     assertKey(key, this.maxKeyBytes);
-    const { ordered } = await this.open();
+    const { ordered } = await this.openDirectory();
     const text = await ordered.get(ENTRY + key);
     return text === undefined ? undefined : (JSON.parse(text) as IndexRow);
   }

@@ -16,7 +16,7 @@ const GRACE_MS = 1_000;
  * of a removed entry at that moment, its row is a counted miss later. Rejects with `ERR_STORAGE_WRITE`.
  */
 export async function reclaimSpace(storage: DirectoryDriver, now: number): Promise<void> {
-  const { file } = await storage.open();
+  const { file } = await storage.openDirectory();
   if (storage.kind === 'cacache') await removeBodies(storage.cachePath, file, now - GRACE_MS);
   compact(file);
 }

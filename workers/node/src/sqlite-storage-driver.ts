@@ -101,7 +101,7 @@ export class SqliteStorageDriver extends DirectoryDriver {
   }
 
   #open(): Promise<Statements> {
-    this.#statements ??= this.open().then(({ file }) => prepare(file));
+    this.#statements ??= this.openDirectory().then(({ file }) => prepare(file));
     return this.#statements;
   }
 }

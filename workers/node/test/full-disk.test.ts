@@ -88,7 +88,7 @@ describe.skipIf(reason)('a disk without room for anything', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', full]);
     const driver = new NodeStorageDriver(full);
     try {
-      expect(await codeOf(() => driver.open())).toBe('ERR_DISK_FULL');
+      expect(await codeOf(() => driver.openDirectory())).toBe('ERR_DISK_FULL');
     } finally {
       await driver.close();
       execFileSync('umount', [full]);

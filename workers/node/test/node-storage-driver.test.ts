@@ -291,7 +291,7 @@ describe('a directory that is not ours to use', () => {
     await writeFile(join(directory, 'package.json'), '{}');
     await writeFile(join(directory, 'tmp', 'precious'), 'x');
     const before = await picture(directory);
-    expect(await codeOf(() => driver.open())).toBe('ERR_CACHE_FOREIGN');
+    expect(await codeOf(() => driver.openDirectory())).toBe('ERR_CACHE_FOREIGN');
     expect(await codeOf(() => driver.write('key', entry('x')))).toBe('ERR_CACHE_FOREIGN');
     expect(await picture(directory)).toEqual(before);
     expect((await readdir(directory)).sort()).toEqual(['package.json', 'src', 'tmp']);
@@ -328,22 +328,22 @@ describe('a directory that is not ours to use', () => {
     await mkdir(join(directory, 'tmp'));
     await writeFile(join(directory, 'tmp', 'precious'), 'x');
     const before = await picture(directory);
-    expect(await codeOf(() => driver.open())).toBe('ERR_CACHE_FOREIGN');
+    expect(await codeOf(() => driver.openDirectory())).toBe('ERR_CACHE_FOREIGN');
     expect(await picture(directory)).toEqual(before);
   });
 
   it('a file in its place is ERR_CACHE_UNWRITABLE', async () => {
     await rm(directory, { recursive: true });
     await writeFile(directory, 'a file');
-    expect(await codeOf(() => driver.open())).toBe('ERR_CACHE_UNWRITABLE');
+    expect(await codeOf(() => driver.openDirectory())).toBe('ERR_CACHE_UNWRITABLE');
     const below = new NodeStorageDriver(join(directory, 'below'));
-    expect(await codeOf(() => below.open())).toBe('ERR_CACHE_UNWRITABLE');
+    expect(await codeOf(() => below.openDirectory())).toBe('ERR_CACHE_UNWRITABLE');
     expect(await readFile(directory, 'utf8')).toBe('a file');
   });
 
   it('a directory in place of the index is ERR_CACHE_UNWRITABLE', async () => {
     await mkdir(join(directory, 'index.sqlite'));
-    expect(await codeOf(() => driver.open())).toBe('ERR_CACHE_UNWRITABLE');
+    expect(await codeOf(() => driver.openDirectory())).toBe('ERR_CACHE_UNWRITABLE');
   });
 
   it.each([
@@ -354,7 +354,7 @@ describe('a directory that is not ours to use', () => {
     await driver.close();
     await rm(join(directory, 'lock.sqlite'), { force: true });
     await make(join(directory, 'lock.sqlite'));
-    expect(await codeOf(() => driver.open())).toMatch(/^ERR_CACHE_(UNWRITABLE|FOREIGN)$/);
+    expect(await codeOf(() => driver.openDirectory())).toMatch(/^ERR_CACHE_(UNWRITABLE|FOREIGN)$/);
   });
 
   describe.skipIf(process.getuid?.() !== 0)('as somebody without the right to write (off unless root)', () => {
@@ -439,7 +439,7 @@ describe('opening', () => {
       [verb]: () => Promise.reject(Object.assign(new Error(errno), { code: errno })),
     };
     const own = new NodeStorageDriver(directory, { fs: failing });
-    expect(await codeOf(() => own.open())).toBe(code);
+    expect(await codeOf(() => own.openDirectory())).toBe(code);
     await own.close();
     await driver.set('key', 1);
     expect(await driver.get('key')).toBe(1);
