@@ -10,7 +10,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/checkpoint': [],
   'packages/changes': [],
   'packages/content': [],
-  'packages/registry': [],
+  'packages/registry': ['edge.ts'],
   'packages/origin': [],
   'workers/worker': [],
   'workers/node': ['bullmq-queue.ts', 'check-worker.ts', 'derive-worker.ts', 'serve.ts', 'serve-worker.ts'],

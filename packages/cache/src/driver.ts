@@ -21,6 +21,8 @@ export interface EntryMetadata {
   modified?: string | undefined;
   /** Subresource-integrity string of the stored bytes, e.g. `sha512-…`; always there on what a driver reads. */
   digest?: string | undefined;
+  /** Epoch milliseconds from which on the store may let go of the entry by itself, where it can; never where this is absent. */
+  expiresAt?: number | undefined;
 }
 
 export interface StoredEntry {

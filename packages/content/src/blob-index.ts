@@ -49,8 +49,10 @@ export interface SweepOptions {
 
 /** What the keys of blobs' rows begin with. */
 export const BLOB_PREFIX = 'v1:blob:';
+/** What the keys of tarballs' index rows begin with. */
+export const VERSION_PREFIX = 'v1:version:';
 /** What the keys of index rows begin with, those that refer to blobs. */
-export const INDEX_PREFIXES: readonly string[] = ['v1:version:', 'v1:module:'];
+export const INDEX_PREFIXES: readonly string[] = [VERSION_PREFIX, 'v1:module:'];
 /** Rows looked at in one go: others get their turn then. */
 const BATCH = 500;
 

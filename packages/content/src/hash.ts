@@ -1,20 +1,24 @@
 import { ContentError } from './errors.js';
 
-/** What blobs are addressed by: BLAKE3, or SHA-256 where BLAKE3 is too slow to compute. */
-export type HashAlgorithm = 'blake3' | 'sha256';
+/**
+ * What blobs are addressed by: BLAKE3; SHA-256 where BLAKE3 is too slow to compute; SHA-512 where a blob must have its name
+ * before its bytes are there, since `dist.integrity` tells that one.
+ */
+export type HashAlgorithm = 'blake3' | 'sha256' | 'sha512';
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** The 256-bit digest that a blob is known by, and the algorithm that made it. */
+/** The digest that a blob is known by, and the algorithm that made it. */
 export class Hash {
   readonly algorithm: HashAlgorithm;
   readonly #hex: string;
 
-  /** From the digest's 32 bytes, or its 64 lower-case hex digits. `ERR_BAD_HASH` for anything else. */
+  /** From the digest's 32 bytes (64 for SHA-512), or its lower-case hex digits. `ERR_BAD_HASH` for anything else. */
   constructor(digest: Uint8Array | string, algorithm: HashAlgorithm = 'blake3') {
     const hex = typeof digest === 'string' ? digest : toHex(digest);
-    if (!/^[0-9a-f]{64}$/.test(hex)) {
-      throw new ContentError('ERR_BAD_HASH', `not a hash of 32 bytes: ${JSON.stringify(hex.slice(0, 100))}`);
+    const bytes = algorithm === 'sha512' ? 64 : 32;
+    if (hex.length !== 2 * bytes || /[^0-9a-f]/.test(hex)) {
+      throw new ContentError('ERR_BAD_HASH', `not a hash of ${bytes} bytes: ${JSON.stringify(hex.slice(0, 100))}`);
     }
     this.#hex = hex;
     this.algorithm = algorithm;
@@ -22,10 +26,11 @@ export class Hash {
 
   /** The hash that an {@link id} names; of 64 hex digits alone, a BLAKE3 hash. `ERR_BAD_HASH` for any other text. */
   static parse(text: string): Hash {
-    return text.startsWith('sha256:') ? new Hash(text.slice('sha256:'.length), 'sha256') : new Hash(text);
+    const [, algorithm, digest] = /^(sha256|sha512):(.*)$/s.exec(text) ?? [];
+    return digest === undefined ? new Hash(text) : new Hash(digest, algorithm as HashAlgorithm);
   }
 
-  /** 64 lower-case hex digits. */
+  /** Lower-case hex digits. */
   toString(): string {
     return this.#hex;
   }
@@ -35,12 +40,12 @@ export class Hash {
     return this.#hex.slice(0, 2);
   }
 
-  /** The text that names hash and algorithm, as rows spell it: the hex digits, for SHA-256 with `sha256:` before them. */
+  /** The text that names hash and algorithm, as rows spell it: the hex digits, with `sha256:` or `sha512:` before those of another algorithm than BLAKE3. */
   get id(): string {
     return this.algorithm === 'blake3' ? this.#hex : `${this.algorithm}:${this.#hex}`;
   }
 
-  /** Where the blob lies: `blobs/ab/abcd…`, or `blobs/sha256/ab/abcd…`. */
+  /** Where the blob lies: `blobs/ab/abcd…`, `blobs/sha256/ab/abcd…` or `blobs/sha512/ab/abcd…`. */
   get path(): string {
     const folder = this.algorithm === 'blake3' ? 'blobs' : `blobs/${this.algorithm}`;
     return `${folder}/${this.dir()}/${this.#hex}`;

@@ -1,7 +1,7 @@
 import type { HashAlgorithm } from './hash.js';
 
 /** What integrity strings are made of, beside the hash that a blob is known by. */
-export type DigestAlgorithm = HashAlgorithm | 'sha1' | 'sha384' | 'sha512';
+export type DigestAlgorithm = HashAlgorithm | 'sha1' | 'sha384';
 
 /** One digest under way. Where the host computes elsewhere, both may answer later. */
 export interface Hasher {

@@ -9,6 +9,7 @@ export {
   type IndexRow,
   type Linkable,
   type SweepOptions,
+  VERSION_PREFIX,
 } from './blob-index.js';
 export { ContentError, type ContentErrorCode } from './errors.js';
 export { type Eviction, ExpiryManager, type ExpiryOptions, type ExpiryResult } from './expiry-manager.js';

@@ -145,8 +145,11 @@ export class Store {
   async *list(): AsyncIterable<Hash> {
     const scheme = this.hashers.address === 'blake3' ? '' : `${this.hashers.address}:`;
     for await (const path of this.#backend.list('blobs/')) {
-      const [, folder, hex] = /^blobs\/(sha256\/)?[0-9a-f]{2}\/([0-9a-f]{64})(?:\.zst)?$/.exec(path) ?? [];
-      if (hex && (folder === undefined) === (scheme === '')) yield Hash.parse(scheme + hex);
+      const [, folder, hex] =
+        /^blobs\/(sha\d+:)?[0-9a-f]{2}\/([0-9a-f]{64,128})(?:\.zst)?$/.exec(
+          path.replace(/^blobs\/(sha\d+)\//, 'blobs/$1:'),
+        ) ?? [];
+      if (hex && (folder ?? '') === scheme) yield Hash.parse(scheme + hex);
     }
   }
 

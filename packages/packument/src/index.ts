@@ -1,4 +1,5 @@
 /** @module Package names, the packument client, verification of documents. */
+export { type AskedPackument, type AskOptions, askPackument, type PackumentForm } from './ask-packument.js';
 export { type Check, type CheckedDocument, checkPackument } from './check.js';
 export { PackumentError, type PackumentErrorCode } from './errors.js';
 export { endOfString, worded } from './json-string.js';
@@ -10,7 +11,6 @@ export {
   type Lagging,
   PackumentClient,
   type PackumentEnv,
-  type PackumentForm,
   type PackumentRequestOptions,
 } from './packument-client.js';
 export { isOlderRevision } from './revision.js';

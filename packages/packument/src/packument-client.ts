@@ -12,16 +12,15 @@ import {
   BaseHTTPClient,
   type Clock,
   type Codec,
-  classify,
   type Encoding,
   HttpError,
   RegistryResponse,
   type Transport,
-  type TransportResponse,
 } from '@_all_docs/http';
+import { ACCEPT, askPackument, isDamage, type PackumentForm } from './ask-packument.js';
 import { type Check, type CheckedDocument, checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
-import { packumentPath, parsePackageName } from './names.js';
+import { parsePackageName } from './names.js';
 import { isOlderRevision } from './revision.js';
 
 /** The part of an environment that fetching documents needs. */
@@ -34,9 +33,6 @@ export interface PackumentEnv extends StorageEnv {
   /** Does what `checkPackument` does with `parse`, somewhere else: on other threads, where the host has them. */
   check?: ((name: string, body: Uint8Array, encoding: Encoding) => Promise<CheckedDocument>) | undefined;
 }
-
-/** Which of the registry's two forms of a document is asked for and kept. */
-export type PackumentForm = 'full' | 'abbreviated';
 
 export interface PackumentRequestOptions {
   /** Ask the origin even when a young enough document is stored. */
@@ -70,16 +66,6 @@ export type FetchResult =
   | { outcome: 'stored'; bytes: number; metadata: EntryMetadata }
   | { outcome: 'unchanged'; bytes: 0; metadata: EntryMetadata }
   | { outcome: 'absent'; bytes: 0; status: number };
-
-const ACCEPT: Record<PackumentForm, string> = {
-  // Exactly this: `*/*` yields one form or the other, depending on whom one asks.
-  full: 'application/json',
-  abbreviated: 'application/vnd.npm.install-v1+json',
-};
-const ABSENT = new Set([404, 410, 451]);
-const TRIES = 4;
-/** npm's own way past the caches of its registry. */
-const FRESH = '?write=true';
 
 /** Fetches, checks and stores package documents, as received: compressed, with their validators. */
 export class PackumentClient extends BaseHTTPClient {
@@ -152,7 +138,7 @@ export class PackumentClient extends BaseHTTPClient {
    */
   fetch(name: string, options: FetchOptions = {}): Promise<FetchResult> {
     // Nothing lags behind what nobody announced.
-    return this.#fetch(name, packumentPath(name), options) as Promise<FetchResult>;
+    return this.#fetch(name, options) as Promise<FetchResult>;
   }
 
   /**
@@ -160,38 +146,34 @@ export class PackumentClient extends BaseHTTPClient {
    * somebody else stored meanwhile.
    */
   fetchChanged(name: string, { announced, fresh, ...options }: FetchChangedOptions): Promise<FetchResult | Lagging> {
-    return this.#fetch(name, packumentPath(name) + (fresh ? FRESH : ''), options, { announced });
+    return this.#fetch(name, options, { announced, fresh });
   }
 
   async #fetch(
     name: string,
-    path: string,
     { signal, known }: FetchOptions,
-    feed?: { announced: string | undefined },
+    feed?: { announced: string | undefined; fresh: boolean | undefined },
   ): Promise<FetchResult | Lagging> {
-    let conditional = known;
-    for (let tries = 1; ; tries++) {
-      const response = await this.send(path, { headers: this.#headers(conditional), signal });
-      if (response.status === 304 && !conditional) {
-        // An origin that answers "unchanged" to somebody who holds nothing is asked again, like any damaged answer.
-        if (tries === TRIES) throw unexpected(name, response);
-        continue;
-      }
-      if (response.status === 304 && known) {
-        if (feed && (await this.#isLate(name, known, known, feed.announced)))
-          return { outcome: 'lagging', rev: known.rev };
-        return this.#unchanged(name, known, response);
-      }
-      if (classify(response) !== 'ok') throw unexpected(name, response);
-      if (ABSENT.has(response.status)) return { outcome: 'absent', bytes: 0, status: response.status };
-      if (response.status !== 200) throw unexpected(name, response);
-      try {
-        return await this.#store(name, response, known, feed);
-      } catch (error) {
-        if (tries === TRIES || !isDamage(error)) throw error;
-        conditional = undefined;
-      }
+    const asked = await askPackument(name, {
+      send: (path, options) => this.send(path, { ...options, signal }),
+      form: this.form,
+      look: (of, body, encoding) => this.#look(of, body, encoding),
+      codec: this.codec,
+      clock: this.#env.clock,
+      known,
+      fresh: feed?.fresh,
+    });
+    if (asked.outcome === 'absent') return { ...asked, bytes: 0 };
+    const metadata = asked.outcome === 'unchanged' ? asked.metadata : asked.entry.metadata;
+    if (feed && (await this.#isLate(name, metadata, known, feed.announced)))
+      return { outcome: 'lagging', rev: metadata.rev };
+    const storage = await this.#driver();
+    if (asked.outcome === 'unchanged') {
+      await storage.touch(this.keyOf(name), { storedAt: metadata.storedAt, etag: metadata.etag });
+      return { outcome: 'unchanged', bytes: 0, metadata };
     }
+    await storage.write(this.keyOf(name), asked.entry);
+    return { outcome: 'stored', bytes: asked.bytes, metadata };
   }
 
   /**
@@ -202,29 +184,6 @@ export class PackumentClient extends BaseHTTPClient {
   async adopt(name: string, { body, metadata }: StoredEntry): Promise<void> {
     if (this.#check === 'parse') await this.#look(name, body, metadata.encoding);
     await (await this.#driver()).write(this.keyOf(name), { body, metadata });
-  }
-
-  async #store(
-    name: string,
-    response: TransportResponse,
-    known: EntryMetadata | undefined,
-    feed: { announced: string | undefined } | undefined,
-  ): Promise<FetchResult | Lagging> {
-    const checked = await this.#look(name, response.body, response.encoding);
-    if (feed && (await this.#isLate(name, checked, known, feed.announced)))
-      return { outcome: 'lagging', rev: checked.rev };
-    const identity = response.encoding === 'identity';
-    const body = identity ? await this.codec.gzip(response.body) : response.body;
-    const metadata: EntryMetadata = {
-      storedAt: this.#env.clock.now(),
-      encoding: identity ? 'gzip' : response.encoding,
-      size: body.length,
-      etag: response.headers['etag'],
-      lastModified: response.headers['last-modified'],
-      ...checked,
-    };
-    await (await this.#driver()).write(this.keyOf(name), { body, metadata });
-    return { outcome: 'stored', bytes: response.body.length, metadata };
   }
 
   /** Whether a document is from before what was announced, or before what was stored since `known` was looked up. */
@@ -243,20 +202,6 @@ export class PackumentClient extends BaseHTTPClient {
     const { check } = this.#env;
     if (check && this.#check === 'parse') return check(name, body, encoding);
     return checkPackument(name, body, encoding, this.#check, this.codec);
-  }
-
-  async #unchanged(name: string, known: EntryMetadata, response: TransportResponse): Promise<FetchResult> {
-    const storedAt = this.#env.clock.now();
-    const etag = response.headers['etag'] ?? known.etag;
-    await (await this.#driver()).touch(this.keyOf(name), { storedAt, etag });
-    return { outcome: 'unchanged', bytes: 0, metadata: { ...known, storedAt, etag } };
-  }
-
-  #headers(known: EntryMetadata | undefined): Record<string, string> {
-    const headers: Record<string, string> = { accept: ACCEPT[this.form], 'accept-encoding': 'gzip' };
-    if (known?.etag) headers['if-none-match'] = known.etag;
-    else if (known?.lastModified) headers['if-modified-since'] = known.lastModified;
-    return headers;
   }
 
   /** The stored document with its identity bytes; `undefined` when there is none that unpacks. */
@@ -299,11 +244,6 @@ interface Usable {
   text: Uint8Array;
 }
 
-function isDamage(error: unknown): boolean {
-  if (error instanceof PackumentError) return error.code === 'ERR_BAD_PACKUMENT';
-  return error instanceof HttpError && (error.code === 'ERR_ENCODING' || error.code === 'ERR_TOO_LARGE');
-}
-
 const NO_ANSWER = new Set([
   'ERR_FETCH_FAILED',
   'ERR_TIMEOUT',
@@ -315,12 +255,4 @@ const NO_ANSWER = new Set([
 
 function isNoAnswer(error: unknown): boolean {
   return isDamage(error) || (error instanceof HttpError && NO_ANSWER.has(error.code));
-}
-
-function unexpected(name: string, response: TransportResponse): HttpError {
-  const hint =
-    response.status === 401 || response.status === 403 ? '; check the token for this registry in .npmrc' : '';
-  return new HttpError('ERR_FETCH_FAILED', `${name}: the registry answered ${response.status}${hint}`, {
-    status: response.status,
-  });
 }

@@ -6,9 +6,9 @@ import {
   type StorageEnv,
 } from '@_all_docs/cache';
 import { type Codec, HttpError, webCodec } from '@_all_docs/http';
+import type { PackumentForm } from './ask-packument.js';
 import { checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
-import type { PackumentForm } from './packument-client.js';
 
 /** One stored document, looked at from the first byte to the last. */
 export interface VerifiedPackument {

@@ -1,34 +1,9 @@
+import { ABBREVIATED_FIELDS, INSTALL_SCRIPTS } from './abbreviated-version.js';
 import type { Decision } from './member-scanner.js';
 import { ObjectWriter } from './object-writer.js';
 import { type Projection, parseValue } from './projection.js';
 import { tarballFile, tarballUrl } from './tarball-url.js';
 
-/**
- * What the abbreviated form says of a version (npm/registry, "Package metadata", abbreviated version object), and `libc`
- * beyond it: installers need that to choose among optional packages of a platform.
- */
-const FIELDS: ReadonlySet<string> = new Set([
-  'name',
-  'version',
-  'deprecated',
-  'dependencies',
-  'acceptDependencies',
-  'optionalDependencies',
-  'devDependencies',
-  'bundleDependencies',
-  'peerDependencies',
-  'peerDependenciesMeta',
-  'bin',
-  'directories',
-  'dist',
-  'engines',
-  '_hasShrinkwrap',
-  'funding',
-  'cpu',
-  'os',
-  'libc',
-]);
-const INSTALL_SCRIPTS: ReadonlySet<string> = new Set(['preinstall', 'install', 'postinstall']);
 /** How deep the members of a version's `dist` lie. */
 const DIST = 3;
 /** What `true` begins with. */
@@ -58,7 +33,7 @@ export class Abbreviation implements Projection {
     if (length === 1) return 'enter';
     if (length === DIST) return this.#inMember(third as string, key);
     if (key === 'scripts' || (key === 'dist' && this.#base !== undefined)) return 'enter';
-    return FIELDS.has(key) || key === 'hasInstallScript' ? 'take' : 'skip';
+    return ABBREVIATED_FIELDS.has(key) || key === 'hasInstallScript' ? 'take' : 'skip';
   }
 
   enter(path: readonly string[]): void {

@@ -3,7 +3,7 @@ import { type Answer, type AnswerRequest, jsonAnswer } from './answer.js';
 import { RegistryError } from './errors.js';
 import { acceptsGzip } from './negotiate.js';
 import { patiently } from './patience.js';
-import { noAnswer, urlOf } from './resources.js';
+import { noAnswer, urlOf } from './resource.js';
 import type { Settings } from './settings.js';
 import type { RegistryEnv } from './types.js';
 
@@ -15,7 +15,11 @@ const LARGEST_BODY = 4 * 1024 * 1024;
  * `npm audit`: the question goes to the origin as it came, compressed or not, and the answer back. Nothing of the
  * client but its body and the two headers that describe it is passed on. Rejects with the trouble there was.
  */
-export async function answerAdvisories(env: RegistryEnv, settings: Settings, request: AnswerRequest): Promise<Answer> {
+export async function answerAdvisories(
+  env: Pick<RegistryEnv, 'registry' | 'transport' | 'clock' | 'codec' | 'waitUntil'>,
+  settings: Pick<Settings, 'offline' | 'patienceMs'>,
+  request: AnswerRequest,
+): Promise<Answer> {
   if (settings.offline)
     throw new RegistryError('ERR_OFFLINE', 'the replica is offline: advisories cannot be asked for');
   const body = await readBody(request);

@@ -1,4 +1,6 @@
+import type { HeaderLookup } from './conditional.js';
 import { RegistryError } from './errors.js';
+import type { Settings } from './settings.js';
 
 /** RFC 3986 host with an optional port, as a Host header may have it; underscores are common inside of container networks. */
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/i;
@@ -23,6 +25,17 @@ export function hostBase(host: string | undefined, scheme: string, prefix: strin
   const match = HOST.exec(host);
   if (!match || (match[1] !== undefined && (Number(match[1]) === 0 || Number(match[1]) > 65_535))) return undefined;
   return `${scheme}://${host.toLowerCase()}${prefix}`;
+}
+
+/** What our own tarball URLs begin with for a client; empty where they stay as written, `undefined` where its Host is none. */
+export function baseFor(
+  headers: HeaderLookup,
+  { tarballHost, base, scheme, prefix }: Pick<Settings, 'tarballHost' | 'base' | 'scheme' | 'prefix'>,
+  fromHost = (host: string): string | undefined => hostBase(host, scheme, prefix),
+): string | undefined {
+  if (tarballHost === 'origin') return '';
+  if (tarballHost === 'auto' && headers('user-agent')?.startsWith('npm/')) return '';
+  return base ?? fromHost(headers('host') ?? '');
 }
 
 function bad(publicUrl: string, cause?: unknown): RegistryError {

@@ -1,20 +1,11 @@
-import {
-  CacheError,
-  createStorageDriver,
-  encodeOrigin,
-  hex,
-  type StorageDriver,
-  type StoredEntry,
-} from '@_all_docs/cache';
+import { CacheError, createStorageDriver, encodeOrigin, type StorageDriver, type StoredEntry } from '@_all_docs/cache';
 import { type DeriveOptions, deriveDocument } from './derive.js';
 import { Ledger } from './ledger.js';
 import { DERIVED_LEDGER_PREFIX, DERIVED_PREFIX } from './prefixes.js';
+import { derivedKey, markOf } from './rendition.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
 import type { RegistryEnv } from './types.js';
-
-/** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
-export const RENDITION = 2;
 
 /** What was made, and of which document. */
 export interface Derived {
@@ -62,8 +53,7 @@ export class DerivedCache {
     options: DeriveOptions,
     read: () => Promise<StoredEntry | undefined>,
   ): Promise<Derived | undefined> {
-    // Names and bases are told apart by the colon, which no hex has.
-    const key = `${hex(options.name)}:${hex(`${options.form} ${options.version ?? ''} ${options.base ?? ''}`)}`;
+    const key = derivedKey(options);
     return this.#flight(
       `derived:${key}`,
       async () => (await this.#kept(key, digest)) ?? this.#make(key, options, read),
@@ -114,8 +104,4 @@ export class DerivedCache {
     this.#storage ??= createStorageDriver(this.#env);
     return this.#storage;
   }
-}
-
-function markOf(digest: string): string {
-  return `${RENDITION} ${digest}`;
 }

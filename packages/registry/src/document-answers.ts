@@ -1,20 +1,20 @@
 import { type Codec, webCodec } from '@_all_docs/http';
 import { PackumentError } from '@_all_docs/packument';
 import { type Answer, notFound } from './answer.js';
-import { hostBase } from './base-url.js';
+import { baseFor, hostBase } from './base-url.js';
 import { ByteLru } from './byte-lru.js';
 import { type HeaderLookup, isUnchanged } from './conditional.js';
-import type { DeriveOptions } from './derive.js';
 import type { DerivedCache } from './derived-cache.js';
 import type { Documents, Found } from './documents.js';
 import { RegistryError } from './errors.js';
 import { acceptsGzip, negotiateForm } from './negotiate.js';
+import { deriveOptions, type Part, type VariantKey } from './rendition.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
 import type { Summaries } from './summaries.js';
 import type { HotAnswer, RegistryEnv } from './types.js';
-import { type Part, Variant, type VariantKey } from './variant.js';
+import { Variant } from './variant.js';
 
 /** Requests for a document in its forms, its tags, or one of its versions. */
 export type DocumentRoute =
@@ -74,6 +74,10 @@ export class DocumentAnswers {
   readonly #forms = new Map<string, Part>();
   readonly #codings = new Map<string, boolean>();
   readonly #bases = new Map<string, string | undefined>();
+  readonly #fromHost = (host: string): string | undefined => {
+    const { scheme, prefix } = this.#parts.settings;
+    return this.#bases.get(host) ?? memo(this.#bases, host, hostBase(host, scheme, prefix));
+  };
 
   constructor(env: Pick<RegistryEnv, 'clock' | 'codec'>, parts: DocumentAnswersParts) {
     this.#parts = parts;
@@ -241,26 +245,14 @@ export class DocumentAnswers {
     return this.#codings.get(accept) ?? memo(this.#codings, accept, acceptsGzip(accept));
   }
 
-  /** What our own tarball URLs begin with for this client; empty where they stay as written, `undefined` where its Host is none. */
   #base(headers: HeaderLookup): string | undefined {
-    const { tarballHost, base, scheme, prefix } = this.#parts.settings;
-    if (tarballHost === 'origin') return '';
-    if (tarballHost === 'auto' && headers('user-agent')?.startsWith('npm/')) return '';
-    if (base !== undefined) return base;
-    const host = headers('host') ?? '';
-    return this.#bases.get(host) ?? memo(this.#bases, host, hostBase(host, scheme, prefix));
+    return baseFor(headers, this.#parts.settings, this.#fromHost);
   }
 }
 
 function memoryKey(name: string, { part, gzip, base }: VariantKey): string {
   // No part of it can hold a line break.
   return `${name}\n${part}\n${gzip ? 'gzip' : ''}\n${base}`;
-}
-
-function deriveOptions(name: string, { part, base }: VariantKey): DeriveOptions {
-  const tarballs = base === '' ? {} : { base };
-  if (part === 'full' || part === 'abbreviated') return { name, form: part, ...tarballs };
-  return { name, form: 'version', version: part.slice('version '.length), ...tarballs };
 }
 
 /** Clients send few different headers; whoever sends many, or long ones, makes us forget, not grow. */

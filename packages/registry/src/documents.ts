@@ -4,6 +4,7 @@ import { type FetchResult, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
 import { ChangedDocuments, type ChangedMark, isUpToDate, type Settlement } from './changed-documents.js';
+import type { Shown } from './document-headers.js';
 import { RegistryError } from './errors.js';
 import { patiently } from './patience.js';
 import { PulledDocuments } from './pulled-documents.js';
@@ -13,17 +14,11 @@ import type { Counters } from './stats.js';
 import type { Announced, RegistryEnv } from './types.js';
 
 /** A document that is held, as its row in the index says. */
-export interface Found {
+export interface Found extends Shown {
   readonly name: string;
   readonly metadata: EntryMetadata;
   /** Digest of the stored bytes: another one means another document. */
   readonly digest: string;
-  /** `stale` is older than it should be, and being renewed; `miss` had to be fetched. */
-  readonly how: 'hit' | 'stale' | 'miss';
-  /** Code of the error that the last try to renew it ended with. */
-  readonly trouble: string | undefined;
-  /** Epoch milliseconds at which the index was asked. */
-  readonly checkedAt: number;
 }
 
 /** How long the origin is left alone about a document that it could not give. */

@@ -1,14 +1,14 @@
 import { createStorageDriver, type StorageDriver } from '@_all_docs/cache';
-import { answerAdvisories, auditsGone } from './advisories.js';
-import { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, notFound, toResponse } from './answer.js';
+import { answerAdvisories } from './advisories.js';
+import { type Answer, type AnswerRequest, toResponse } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
 import { DerivedCache } from './derived-cache.js';
+import { type Answerers, type DispatchOptions, dispatch, failureFields, pathOf } from './dispatch.js';
 import { DocumentAnswers } from './document-answers.js';
 import { Documents } from './documents.js';
 import { knownNames } from './names.js';
 import { watchOrigin } from './origin.js';
 import { Resources } from './resources.js';
-import { parseRoute, type Route } from './route.js';
 import { answerSearch } from './search.js';
 import { type Settings, settle } from './settings.js';
 import { createSingleFlight } from './single-flight.js';
@@ -18,6 +18,9 @@ import { Summaries } from './summaries.js';
 import { answerTarball } from './tarball-answers.js';
 import { Tarballs } from './tarballs.js';
 import type { HotAnswer, RegistryEnv, RegistryOptions } from './types.js';
+
+/** Larger documents are not unpacked for a line of a list. */
+const LARGEST_DESCRIBED = 1024 * 1024;
 
 /**
  * The npm registry protocol over a replica, pulled through: documents in both forms, versions, tags, tarballs, search,
@@ -34,7 +37,8 @@ export class NpmRegistry {
   readonly #documents: Documents;
   readonly #summaries: Summaries;
   readonly #answers: DocumentAnswers;
-  readonly #resources: Resources;
+  readonly #answerers: Answerers;
+  readonly #dispatching: DispatchOptions;
   /** What is under way behind answers that were given. */
   readonly #behind = new Set<Promise<unknown>>();
 
@@ -60,7 +64,7 @@ export class NpmRegistry {
     this.#documents = documents;
     this.#summaries = summaries;
     this.#answers = new DocumentAnswers(env, { ...parts, documents, derived, summaries });
-    this.#resources = new Resources(this.#env, parts);
+    const resources = new Resources(this.#env, parts);
     this.tarballs = new Tarballs({
       env: this.#env,
       distOf: (name, file) => summaries.distOf(name, file),
@@ -68,6 +72,19 @@ export class NpmRegistry {
       offline: settings.offline,
       touch: options.touch,
     });
+    this.#answerers = {
+      document: (route, request, headers, target) => this.#answers.answer(route, target, request.method, headers),
+      tarball: (route, request, headers) => answerTarball(this.tarballs, route, request.method, headers),
+      keys: (headers) => resources.keys(headers),
+      attestations: (route, headers) => resources.attestations(route, headers),
+      advisories: (request) => answerAdvisories(this.#env, settings, request),
+      search: (query) => this.#search(query),
+    };
+    this.#dispatching = {
+      prefix: settings.prefix,
+      registry: env.registry,
+      onFailure: (target, status, error) => this.#onFailure(target, status, error),
+    };
   }
 
   /**
@@ -79,14 +96,8 @@ export class NpmRegistry {
   }
 
   /** {@link handle} for hosts that send bytes themselves: a `Response` costs them more than most answers. */
-  async answer(request: AnswerRequest, target: string): Promise<Answer> {
-    try {
-      return await this.#answer(request, target);
-    } catch (error) {
-      const answer = errorAnswer(error);
-      if (answer.status >= 500) this.#onFailure(target, answer.status, error);
-      return answer;
-    }
+  answer(request: AnswerRequest, target: string): Promise<Answer> {
+    return dispatch(this.#answerers, this.#dispatching, request, target);
   }
 
   /**
@@ -106,65 +117,20 @@ export class NpmRegistry {
     return this.#counters.read();
   }
 
-  async #answer(request: AnswerRequest, target: string): Promise<Answer> {
-    const { method } = request;
-    const route = parseRoute(target, this.#settings.prefix);
-    const allowed = route.kind === 'advisories' || route.kind === 'audits' ? 'POST' : 'GET, HEAD';
-    if (!allowed.split(', ').includes(method)) return this.#refuse(method, allowed);
-    const headers: HeaderLookup = (name) =>
-      request.headers.get(name) ?? (name === 'host' ? new URL(request.url).host : undefined);
-    return this.#route(route, request, target, headers);
-  }
-
-  #route(route: Route, request: AnswerRequest, target: string, headers: HeaderLookup): Answer | Promise<Answer> {
-    switch (route.kind) {
-      case 'packument':
-      case 'version':
-      case 'dist-tags':
-        return this.#answers.answer(route, target, request.method, headers);
-      case 'tarball':
-        return answerTarball(this.tarballs, route, request.method, headers);
-      case 'keys':
-        return this.#resources.keys(headers);
-      case 'attestations':
-        return this.#resources.attestations(route, headers);
-      case 'advisories':
-        return answerAdvisories(this.#env, this.#settings, request);
-      case 'audits':
-        return auditsGone();
-      case 'search':
-        return this.#search(route.query);
-      case 'root':
-      case 'ping':
-        return jsonAnswer(200, {});
-      case 'account':
-        return jsonAnswer(401, { error: 'Nobody can log in here: this is a replica, which only reads.' });
-      default:
-        return route.path.includes('/-/')
-          ? jsonAnswer(404, { code: 'ResourceNotFound', error: `${route.path} does not exist` })
-          : notFound();
-    }
-  }
-
   #search(query: string): Promise<Answer> {
     const { form } = this.#settings;
     const names = (start: string) => knownNames(this.#env, form, start);
     const { clock } = this.#env;
-    return answerSearch({ names, clock, documents: this.#documents, summaries: this.#summaries }, query);
-  }
-
-  #refuse(method: string, allow: string): Answer {
-    const { registry } = this.#env;
-    const error =
-      allow === 'POST'
-        ? `${method} is not allowed`
-        : `${method} is not allowed: this is a replica, which only reads. Publish to the registry itself: npm publish --registry ${registry}`;
-    return jsonAnswer(405, { code: 'MethodNotAllowedError', error }, ['allow', allow]);
+    const describe = async (name: string) => {
+      const found = await this.#documents.peek(name);
+      return found && found.metadata.size <= LARGEST_DESCRIBED ? this.#summaries.of(found) : undefined;
+    };
+    return answerSearch({ names, clock, describe }, query);
   }
 
   #onFailure(target: string, status: number, error: unknown): void {
     this.#counters.failures += 1;
-    const fields = { target: target.slice(0, 300), status, error: String(error) };
+    const fields = failureFields(target, status, error);
     if (status === 500) this.#env.logger?.error?.('a request failed', fields);
     else this.#env.logger?.warn?.('a request could not be answered', fields);
   }
@@ -183,10 +149,4 @@ function spared(env: RegistryEnv, counters: Counters): () => Promise<StorageDriv
     spare ??= createStorageDriver(env).then((driver) => new SpareStorage(driver, counters.onCacheTrouble));
     return spare;
   };
-}
-
-/** The path and query of a URL as they stand in it. */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  return start === -1 ? '/' : url.slice(start);
 }

@@ -1,6 +1,5 @@
 import { type Clock, classify, parseRetryAfter, type Transport } from '@_all_docs/http';
 import { RegistryError } from './errors.js';
-import type { Counters } from './stats.js';
 
 /**
  * The way to the origin as the registry goes it: counted, closed when offline (`ERR_OFFLINE`), and with "not now" told
@@ -8,7 +7,7 @@ import type { Counters } from './stats.js';
  */
 export function watchOrigin(
   transport: Transport,
-  { clock, counters, offline }: { clock: Pick<Clock, 'now'>; counters: Counters; offline: boolean },
+  { clock, counters, offline }: { clock: Pick<Clock, 'now'>; counters: { originRequests: number }; offline: boolean },
 ): Transport {
   return async (request) => {
     if (offline) throw new RegistryError('ERR_OFFLINE', 'the replica is offline and does not hold this');

@@ -1,14 +1,13 @@
 import { createStorageDriver, encodeOrigin, hex, type StorageDriver, type StoredEntry } from '@_all_docs/cache';
-import { type Codec, classify, HttpError, type TransportResponse, webCodec } from '@_all_docs/http';
-import { packumentPath } from '@_all_docs/packument';
-import { type Answer, jsonAnswer } from './answer.js';
+import { type Codec, webCodec } from '@_all_docs/http';
+import type { Answer } from './answer.js';
 import { ByteLru } from './byte-lru.js';
-import { type HeaderLookup, isUnchanged } from './conditional.js';
+import type { HeaderLookup } from './conditional.js';
 import { RegistryError } from './errors.js';
 import { Ledger } from './ledger.js';
-import { acceptsGzip } from './negotiate.js';
 import { patiently } from './patience.js';
 import { RESOURCE_LEDGER_PREFIX, RESOURCE_PREFIX } from './prefixes.js';
+import { askResource, attestationsPath, giveResource, KEYS_PATH, noResource } from './resource.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
@@ -20,7 +19,6 @@ const KEPT_BYTES = 256 * 1024 * 1024;
 /** After a renewal that failed, the next one waits so long. */
 const QUIET_MS = 10_000;
 const MOST_REMEMBERED = 10_000;
-const ABSENT = new Set([400, 404, 410, 451]);
 
 /** What a registry has beside documents and tarballs: signing keys and attestations. Asked for once, and kept. */
 export class Resources {
@@ -29,6 +27,7 @@ export class Resources {
   readonly #counters: Counters;
   readonly #flight: SingleFlight;
   readonly #codec: Codec;
+  readonly #giving: { codec: Codec; cacheControl: string };
   readonly #prefix: string;
   readonly #ledger: Ledger;
   readonly #absent = new ByteLru<{ status: number; at: number }>(MOST_REMEMBERED);
@@ -45,6 +44,7 @@ export class Resources {
     this.#counters = counters;
     this.#flight = flight;
     this.#codec = env.codec ?? webCodec;
+    this.#giving = { codec: this.#codec, cacheControl: settings.cacheControl };
     this.#prefix = `${RESOURCE_PREFIX}${encodeOrigin(env.registry)}:`;
     this.#ledger = new Ledger({
       ordered: env.ordered,
@@ -57,13 +57,12 @@ export class Resources {
 
   /** The keys that the registry signs with. */
   keys(headers: HeaderLookup): Promise<Answer> {
-    return this.#answer('/-/npm/v1/keys', headers);
+    return this.#answer(KEYS_PATH, headers);
   }
 
   /** What was attested of one version. */
-  attestations({ name, version }: { name: string; version: string }, headers: HeaderLookup): Promise<Answer> {
-    const what = `${packumentPath(name).slice(1)}@${encodeURIComponent(version)}`;
-    return this.#answer(`/-/npm/v1/attestations/${what}`, headers);
+  attestations(of: { name: string; version: string }, headers: HeaderLookup): Promise<Answer> {
+    return this.#answer(attestationsPath(of), headers);
   }
 
   /** From the store, where an old one is renewed behind; else from the origin. Its "there is none" is repeated as it was said. */
@@ -71,29 +70,18 @@ export class Resources {
     const kept = await this.#kept(path);
     if (kept) {
       if (this.#env.clock.now() - kept.metadata.storedAt > MAX_AGE_MS) this.#renewBehind(path);
-      return this.#give(kept, headers);
+      return giveResource(kept, headers, this.#giving);
     }
     const absent = this.#recentlyAbsent(path);
-    if (absent !== undefined) return none(absent);
+    if (absent !== undefined) return noResource(absent);
     const status = await patiently(this.#env, this.#settings.patienceMs, path, this.#fetch(path));
     const fetched = await this.#kept(path);
-    return fetched ? this.#give(fetched, headers) : none(status);
+    return fetched ? giveResource(fetched, headers, this.#giving) : noResource(status);
   }
 
   #recentlyAbsent(path: string): number | undefined {
     const absent = this.#absent.get(path);
     return absent && this.#env.clock.now() - absent.at < this.#settings.notFoundMs ? absent.status : undefined;
-  }
-
-  async #give({ body, metadata }: StoredEntry, headers: HeaderLookup): Promise<Answer> {
-    const gzip = acceptsGzip(headers('accept-encoding'));
-    const etag = `"${fingerprintOf(metadata.digest)}${gzip ? 'z' : ''}"`;
-    const common = ['etag', etag, 'cache-control', this.#settings.cacheControl, 'vary', 'Accept-Encoding'];
-    if (isUnchanged(headers, etag, undefined)) return { status: 304, headers: common, body: undefined };
-    const bytes = gzip ? body : await this.#codec.decode(body, metadata.encoding);
-    const coding = gzip ? ['content-encoding', 'gzip'] : [];
-    const said = ['content-type', 'application/json', 'content-length', String(bytes.length), ...coding, ...common];
-    return { status: 200, headers: said, body: bytes };
   }
 
   #renewBehind(path: string): void {
@@ -111,26 +99,15 @@ export class Resources {
     if (this.#settings.offline) return Promise.reject(this.#offline(path));
     return this.#flight(`resource:${path}`, async () => {
       try {
-        const headers = { accept: 'application/json', 'accept-encoding': 'gzip' };
-        return await this.#settle(path, await this.#env.transport({ url: urlOf(this.#env.registry, path), headers }));
+        const asked = await askResource(this.#env, path, this.#codec);
+        if (typeof asked !== 'number') await this.#keep(path, asked);
+        else this.#absent.set(path, { status: asked, at: this.#env.clock.now() }, 1);
+        return typeof asked === 'number' ? asked : 200;
       } catch (error) {
         this.#counters.originErrors += 1;
         throw error;
       }
     });
-  }
-
-  async #settle(path: string, response: TransportResponse): Promise<number> {
-    const { status, encoding, body } = response;
-    const isAnswer = classify(response) === 'ok';
-    if (isAnswer && ABSENT.has(status)) {
-      this.#absent.set(path, { status, at: this.#env.clock.now() }, 1);
-      return status;
-    }
-    const text = isAnswer && status === 200 ? await this.#codec.decode(body, encoding) : undefined;
-    if (!text || !isJson(text)) throw noAnswer(path, status);
-    await this.#keep(path, encoding === 'gzip' ? body : await this.#codec.gzip(text));
-    return status;
   }
 
   async #keep(path: string, body: Uint8Array): Promise<void> {
@@ -153,36 +130,4 @@ export class Resources {
     this.#storage ??= createStorageDriver(this.#env);
     return this.#storage;
   }
-}
-
-/** The registry's URL for a path of its API. */
-export function urlOf(registry: string, path: string): string {
-  return registry.replace(/\/$/, '') + path;
-}
-
-/** The error for an answer that is none. */
-export function noAnswer(path: string, status: number): HttpError {
-  return new HttpError('ERR_FETCH_FAILED', `${path}: the origin answered ${status}, which is no answer to this`, {
-    status,
-  });
-}
-
-function none(status: number): Answer {
-  return jsonAnswer(status, { error: 'Not found' });
-}
-
-function isJson(text: Uint8Array): boolean {
-  try {
-    JSON.parse(new TextDecoder().decode(text));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function fingerprintOf(digest: string | undefined): string {
-  return (digest ?? '')
-    .replace(/^[^-]*-/, '')
-    .replace(/[^A-Za-z0-9]/g, '')
-    .slice(0, 27);
 }

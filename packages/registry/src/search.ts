@@ -1,25 +1,24 @@
 import type { Clock } from '@_all_docs/http';
 import { type Answer, jsonAnswer } from './answer.js';
-import type { Documents } from './documents.js';
-import type { Summaries } from './summaries.js';
+import type { Summary } from './summary.js';
 
 export interface SearchParts {
   /** Names from this one on, in the order of their bytes. */
   names: (start: string) => AsyncIterable<string>;
-  documents: Documents;
-  summaries: Summaries;
+  /** What the document of a name says in short, where it is held and small; nobody is asked for it. */
+  describe: (name: string) => Promise<Pick<Summary, 'tags' | 'description' | 'modified'> | undefined>;
   clock: Clock;
+  /** Names that one search looks at; 50,000 unless told. */
+  mostScanned?: number | undefined;
 }
 
 const DEFAULT_SIZE = 20;
 const MOST_SIZE = 250;
 const MOST_FROM = 5_000;
 const LONGEST_TEXT = 256;
-/** Names that one search looks at; after so many, others get their turn. */
 const MOST_SCANNED = 50_000;
+/** After so many names, others get their turn. */
 const TURN = 2_000;
-/** Larger documents are not unpacked for a line of a list. */
-const LARGEST_DESCRIBED = 1024 * 1024;
 
 /**
  * `GET /-/v1/search`: names that begin with the text, then names that have all of its words in them, out of what is
@@ -40,7 +39,11 @@ export async function answerSearch(parts: SearchParts, query: string): Promise<A
   return jsonAnswer(200, { objects, total: names.length, time: new Date(parts.clock.now()).toISOString() });
 }
 
-async function find({ names, clock }: SearchParts, text: string, wanted: number): Promise<string[]> {
+async function find(
+  { names, clock, mostScanned = MOST_SCANNED }: SearchParts,
+  text: string,
+  wanted: number,
+): Promise<string[]> {
   const found = new Set<string>();
   for await (const name of names(text)) {
     if (!name.startsWith(text) || found.size >= wanted) break;
@@ -53,7 +56,7 @@ async function find({ names, clock }: SearchParts, text: string, wanted: number)
       const lower = name.toLowerCase();
       if (words.every((word) => lower.includes(word))) found.add(name);
       scanned += 1;
-      if (found.size >= wanted || scanned >= MOST_SCANNED) break;
+      if (found.size >= wanted || scanned >= mostScanned) break;
       if (scanned % TURN === 0) await clock.sleep(0);
     }
   }
@@ -63,9 +66,8 @@ async function find({ names, clock }: SearchParts, text: string, wanted: number)
 /** The scores are constants, as npm's own are since 2026. */
 const SCORE = { final: 1, detail: { quality: 1, popularity: 1, maintenance: 1 } };
 
-async function describe({ documents, summaries }: SearchParts, name: string): Promise<object> {
-  const found = await documents.peek(name);
-  const summary = found && found.metadata.size <= LARGEST_DESCRIBED ? await summaries.of(found) : undefined;
+async function describe(parts: SearchParts, name: string): Promise<object> {
+  const summary = await parts.describe(name);
   return {
     package: {
       name,

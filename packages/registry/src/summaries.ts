@@ -4,6 +4,7 @@ import type { DerivedCache } from './derived-cache.js';
 import type { Documents, Found } from './documents.js';
 import type { SingleFlight } from './single-flight.js';
 import { readSummary, type Summary } from './summary.js';
+import { versionOfFile } from './tarball-url.js';
 import type { Dist } from './types.js';
 
 const MEMORY_BYTES = 32 * 1024 * 1024;
@@ -65,7 +66,7 @@ export class Summaries {
     const before = this.#glances.get(name);
     const glances = before?.digest === digest ? before : { digest, dists: new Map<string, Dist>() };
     const known = glances.dists.get(file);
-    const version = known ? undefined : versionOf(name, file);
+    const version = known ? undefined : versionOfFile(name, file);
     if (version === undefined || glances.dists.size >= MOST_GLANCES) return known;
     return this.#flight(`glance:${name}:${file}`, async () => {
       const source = await this.#documents.read(name);
@@ -95,10 +96,4 @@ export class Summaries {
     this.#memory.set(name, { digest: source.metadata.digest as string, summary }, text.length * OVERHEAD);
     return summary;
   }
-}
-
-/** The version whose tarball has this file name by npm's rule. */
-function versionOf(name: string, file: string): string | undefined {
-  const start = `${name.slice(name.indexOf('/') + 1)}-`;
-  return file.startsWith(start) ? file.slice(start.length, -'.tgz'.length) : undefined;
 }

@@ -40,7 +40,7 @@ export async function answerTarball(
   ];
   const answer = { status: range ? 206 : 200, headers: said };
   if (method === 'HEAD') return { ...answer, body: undefined };
-  return { ...answer, body: tarball.bytes?.subarray(range?.start, range?.end) ?? tarball.stream(range) };
+  return { ...answer, body: tarball.bytes?.subarray(range?.start, range?.end) ?? (await tarball.stream(range)) };
 }
 
 function wantedRange(

@@ -16,6 +16,12 @@ export function isTarballFile(file: string): boolean {
   return file.length > '.tgz'.length && file.endsWith('.tgz') && !/[/\\\p{Cc}]/u.test(file);
 }
 
+/** The version whose tarball has this file name by npm's rule; `undefined` where it does not follow that. */
+export function versionOfFile(name: string, file: string): string | undefined {
+  const start = `${name.slice(name.indexOf('/') + 1)}-`;
+  return file.startsWith(start) ? file.slice(start.length, -'.tgz'.length) : undefined;
+}
+
 /** Our own URL of a tarball, below `base`, in the shape that npm gives to its own. */
 export function tarballUrl(base: string, name: string, file: string): string {
   return `${base}${namePath(name)}/-/${encodeURIComponent(file)}`;

@@ -16,7 +16,7 @@ export interface Tarball {
    * The bytes, or those of a range (within `size`). Ends with an error, before the last piece, when they turn out not to
    * be what they should. Cancel it to leave.
    */
-  stream(range?: ByteRange): ReadableStream<Uint8Array>;
+  stream(range?: ByteRange): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>;
 }
 
 /** Read as a whole: that costs less than a stream. */
@@ -39,12 +39,13 @@ export function onItsWay(
   return { size, ...described(integrity), bytes: undefined, stream: (range) => streamOf(read(range)) };
 }
 
-function described(integrity: string | undefined): Pick<Tarball, 'integrity' | 'etag' | 'immutable'> {
+export function described(integrity: string | undefined): Pick<Tarball, 'integrity' | 'etag' | 'immutable'> {
   return { integrity, etag: etagOf(integrity), immutable: integrity !== undefined };
 }
 
-/** As the web has it; pulls nothing that nobody reads. */
-function streamOf(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> {
+/** As the web has it, and as it is where it is one already; pulls nothing that nobody reads. */
+export function streamOf(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> {
+  if (source instanceof ReadableStream) return source;
   let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
   return new ReadableStream<Uint8Array>(
     {

@@ -1,6 +1,7 @@
 import { CacheError, encodeOrigin, hex, type OrderedStore } from '@_all_docs/cache';
-import { BlobIndex, ContentError, Hash, integrityOfShasum, type Store } from '@_all_docs/content';
+import { BlobIndex, ContentError, Hash, type Store } from '@_all_docs/content';
 import type { Clock, StreamingResponse, StreamingTransport } from '@_all_docs/http';
+import { integrityOf } from './dist-integrity.js';
 import { RegistryError } from './errors.js';
 import { Flight } from './flight.js';
 import type { SingleFlight } from './single-flight.js';
@@ -268,11 +269,6 @@ export class Tarballs {
     }
     return new RegistryError('ERR_OFFLINE', `${what} is not held, and this registry is offline`);
   }
-}
-
-/** What the document says that a tarball must be, in one form; `undefined` where it says nothing. */
-function integrityOf({ integrity, shasum }: Dist): string | undefined {
-  return integrity?.trim() || (shasum === undefined ? undefined : integrityOfShasum(shasum));
 }
 
 /** What a download is under way for: the document may have changed its mind since. */

@@ -225,7 +225,7 @@ export interface Answered {
   json: any;
 }
 
-async function ask(
+export async function ask(
   registry: Pick<NpmRegistry, 'handle'>,
   target: string,
   { method = 'GET', headers = {}, body }: Ask = {},

@@ -520,6 +520,7 @@ describe('freshness', () => {
     );
     await clock.advance(10_000);
     await ask('/npm/express');
+    await settled();
     expect(origin.asked()).toBe(2);
     expect(registry.stats().originErrors).toBe(2);
   });

@@ -1,0 +1,70 @@
+import { type Codec, webCodec } from '@_all_docs/http';
+import { type Answer, notFound } from './answer.js';
+import { baseFor } from './base-url.js';
+import { type HeaderLookup, isUnchanged } from './conditional.js';
+import { bodyHeaders, commonHeaders, modifiedAt } from './document-headers.js';
+import type { EdgeDocuments, OpenedDocument } from './edge-documents.js';
+import { RegistryError } from './errors.js';
+import { acceptsGzip, negotiateForm } from './negotiate.js';
+import { etagOf, type Part } from './rendition.js';
+import type { Settings } from './settings.js';
+
+type DocumentRoute =
+  | { kind: 'packument' | 'dist-tags'; name: string }
+  | { kind: 'version'; name: string; wanted: string };
+
+/** Answers for documents: what is stored goes out as it is, and a client that holds it already is told so from its metadata. */
+export class EdgeAnswers {
+  readonly #documents: EdgeDocuments;
+  readonly #settings: Settings;
+  readonly #codec: Codec;
+
+  constructor(documents: EdgeDocuments, settings: Settings, codec: Codec = webCodec) {
+    this.#documents = documents;
+    this.#settings = settings;
+    this.#codec = codec;
+  }
+
+  /** 404 where the origin has none. Rejects with the trouble there was, `ERR_BAD_HOST` where our own URLs cannot be made. */
+  async answer(route: DocumentRoute, method: string, headers: HeaderLookup): Promise<Answer> {
+    const part = this.#part(route, headers);
+    const base = part === 'dist-tags' ? '' : baseFor(headers, this.#settings);
+    if (base === undefined) throw new RegistryError('ERR_BAD_HOST', 'the Host header names no host');
+    const opened = await this.#documents.open(route.name, { part, base });
+    if (opened) return this.#give(opened, method, headers);
+    return notFound(route.kind === 'version' ? `version not found: ${route.wanted}` : undefined);
+  }
+
+  #part(route: DocumentRoute, headers: HeaderLookup): Part {
+    if (route.kind === 'version') return `version ${route.wanted}`;
+    if (route.kind === 'dist-tags') return route.kind;
+    return this.#settings.form === 'full' ? negotiateForm(headers('accept')) : 'abbreviated';
+  }
+
+  async #give(opened: OpenedDocument, method: string, headers: HeaderLookup): Promise<Answer> {
+    const { metadata, digest, body, part, base } = opened;
+    const { encoding, size } = metadata;
+    const gzip = encoding === 'gzip' && acceptsGzip(headers('accept-encoding'));
+    const variant = { part, base, gzip };
+    const etag = etagOf(variant, digest);
+    const modified = modifiedAt(metadata);
+    const common = commonHeaders(etag, opened, this.#settings);
+    const unchanged = isUnchanged(headers, etag, modified);
+    if (unchanged || method === 'HEAD') await opened.cancel();
+    if (unchanged) return { status: 304, headers: common, body: undefined };
+    const isAsStored = gzip || encoding === 'identity';
+    const said = [...bodyHeaders(variant, modified, isAsStored ? size : undefined), ...common];
+    if (method === 'HEAD') return { status: 200, headers: said, body: undefined };
+    return { status: 200, headers: said, body: isAsStored ? body : await this.#plain(body, encoding) };
+  }
+
+  /** Unpacked while it is sent, where every platform can do that. */
+  async #plain(
+    body: OpenedDocument['body'],
+    encoding: OpenedDocument['metadata']['encoding'],
+  ): Promise<Answer['body']> {
+    const stream = new Response(body as BodyInit);
+    if (encoding !== 'gzip') return this.#codec.decode(new Uint8Array(await stream.arrayBuffer()), encoding);
+    return stream.body?.pipeThrough(new DecompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>);
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  createStorageDriver,
+  type EntryMetadata,
+  encodeOrigin,
+  hex,
+  type StorageDriver,
+  type StoredEntry,
+} from '@_all_docs/cache';
+import type { EdgeEnv } from './edge-env.js';
+import { ABSENT_PREFIX } from './prefixes.js';
+
+/** An entry whose body arrives while it is read. */
+export interface OpenedEntry {
+  metadata: EntryMetadata;
+  body: ReadableStream<Uint8Array>;
+  cancel(): Promise<void>;
+}
+
+const KEEP_MS = 30 * 86_400_000;
+
+/**
+ * The store as the edge uses it: no trouble of it fails a request, since the origin can answer too. A read that fails is a
+ * miss, a write that fails is one that was not made; both are logged.
+ */
+export class EdgeStore {
+  readonly #env: EdgeEnv;
+  readonly #keepMs: number;
+  readonly #absent: string;
+  #driver: StorageDriver | undefined;
+
+  constructor(env: EdgeEnv, keepMs = KEEP_MS) {
+    this.#env = env;
+    this.#keepMs = keepMs;
+    this.#absent = `${ABSENT_PREFIX}${encodeOrigin(env.registry)}:`;
+  }
+
+  /** The driver itself. `ERR_NO_STORAGE` where the host forgot it. */
+  async driver(): Promise<StorageDriver> {
+    this.#driver ??= await createStorageDriver(this.#env);
+    return this.#driver;
+  }
+
+  async open(key: string): Promise<OpenedEntry | undefined> {
+    return this.#survived(key, async (driver) => {
+      const entry = await driver.read(key);
+      if (!entry) return undefined;
+      const body = new Blob([entry.body as Uint8Array<ArrayBuffer>]).stream();
+      return { metadata: entry.metadata, body, cancel: () => body.cancel() };
+    });
+  }
+
+  read(key: string): Promise<StoredEntry | undefined> {
+    return this.#survived(key, (driver) => driver.read(key));
+  }
+
+  async write(key: string, entry: StoredEntry): Promise<void> {
+    await this.#survived(key, (driver) => driver.write(key, entry));
+  }
+
+  async touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
+    await this.#survived(key, (driver) => driver.touch(key, metadata));
+  }
+
+  /** When what is stored now may go by itself. */
+  expiry(): number {
+    return this.#env.clock.now() + this.#keepMs;
+  }
+
+  /** Whether what was stored of a package at that time must not be shown: see `Removals`. */
+  async isRemoved(name: string, storedAt: number): Promise<boolean> {
+    return (await this.#env.removals?.isRemoved(name, storedAt)) ?? false;
+  }
+
+  /** The status with which the origin said, within so many milliseconds, that it has no such thing; `undefined` else. */
+  async absence(what: string, withinMs: number): Promise<number | undefined> {
+    const key = this.#absent + hex(what);
+    const metadata = await this.#survived(key, (driver) => driver.head(key));
+    return metadata && this.#env.clock.now() - metadata.storedAt < withinMs ? Number(metadata.etag) : undefined;
+  }
+
+  /** Takes down that the origin has no such thing. */
+  async noteAbsence(what: string, status: number, keepMs: number): Promise<void> {
+    const storedAt = this.#env.clock.now();
+    const metadata = {
+      storedAt,
+      encoding: 'identity',
+      size: 0,
+      etag: String(status),
+      expiresAt: storedAt + keepMs,
+    } as const;
+    await this.write(this.#absent + hex(what), { body: new Uint8Array(), metadata });
+  }
+
+  /** Lets something go on behind the answer. */
+  behind(what: string, work: Promise<unknown>): void {
+    const settled = work.catch((error: unknown) => {
+      this.#env.logger?.warn?.(`${what} failed behind an answer`, { error: String(error) });
+    });
+    this.#env.waitUntil?.(settled);
+  }
+
+  async #survived<Value>(key: string, work: (driver: StorageDriver) => Promise<Value>): Promise<Value | undefined> {
+    const driver = await this.driver();
+    try {
+      return await work(driver);
+    } catch (error) {
+      this.#env.logger?.warn?.('the store is in trouble', { key, error: String(error) });
+      return undefined;
+    }
+  }
+}
