@@ -33,6 +33,9 @@ export interface OpenedDocument extends Shown, Form {
   cancel(): Promise<void>;
 }
 
+/** What a document says of a tarball, and when the registry last confirmed that document. */
+export type ConfirmedDist = Dist & { at: number };
+
 interface Source extends StoredEntry {
   how: Shown['how'];
   /** Where it had to be parsed already. */
@@ -92,7 +95,7 @@ export class EdgeDocuments {
   }
 
   /** What the document says of a tarball; `undefined` when the package has none of that name. An old document is renewed before that is said. */
-  async distOf(name: string, file: string): Promise<Dist | undefined> {
+  async distOf(name: string, file: string): Promise<ConfirmedDist | undefined> {
     const source = await this.#source(name);
     if (!source) return undefined;
     const found = await this.#distIn(name, file, source);
@@ -248,10 +251,14 @@ export class EdgeDocuments {
     else await this.#give(name, form, source);
   }
 
-  async #distIn(name: string, file: string, source: Source): Promise<Dist | undefined> {
+  async #distIn(name: string, file: string, source: Source): Promise<ConfirmedDist | undefined> {
     const document = await this.#parsed(name, source);
-    if (document) return distIn(name, document, file);
-    // The registry has each version by itself, too.
+    const dist = document ? distIn(name, document, file) : await this.#askDist(name, file);
+    return dist && { ...dist, at: source.metadata.storedAt };
+  }
+
+  /** The registry has each version by itself, too. */
+  async #askDist(name: string, file: string): Promise<Dist | undefined> {
     const version = versionOfFile(name, file);
     if (version === undefined) return undefined;
     const url = urlOf(this.#env.registry, `${packumentPath(name)}/${encodeURIComponent(version)}`);

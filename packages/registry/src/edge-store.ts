@@ -3,18 +3,12 @@ import {
   type EntryMetadata,
   encodeOrigin,
   hex,
+  type OpenedEntry,
   type StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
 import type { EdgeEnv } from './edge-env.js';
 import { ABSENT_PREFIX } from './prefixes.js';
-
-/** An entry whose body arrives while it is read. */
-export interface OpenedEntry {
-  metadata: EntryMetadata;
-  body: ReadableStream<Uint8Array>;
-  cancel(): Promise<void>;
-}
 
 const KEEP_MS = 30 * 86_400_000;
 
@@ -40,13 +34,8 @@ export class EdgeStore {
     return this.#driver;
   }
 
-  async open(key: string): Promise<OpenedEntry | undefined> {
-    return this.#survived(key, async (driver) => {
-      const entry = await driver.read(key);
-      if (!entry) return undefined;
-      const body = new Blob([entry.body as Uint8Array<ArrayBuffer>]).stream();
-      return { metadata: entry.metadata, body, cancel: () => body.cancel() };
-    });
+  open(key: string): Promise<OpenedEntry | undefined> {
+    return this.#survived(key, (driver) => driver.open(key));
   }
 
   read(key: string): Promise<StoredEntry | undefined> {

@@ -2,23 +2,23 @@ import { encodeOrigin, hex } from '@_all_docs/cache';
 import { type ByteRange, Hash, IntegrityCheck, VERSION_PREFIX } from '@_all_docs/content';
 import { integrityOf } from './dist-integrity.js';
 import { addressed, addressIn } from './edge-blobs.js';
-import type { EdgeDocuments } from './edge-documents.js';
+import type { ConfirmedDist, EdgeDocuments } from './edge-documents.js';
 import { download, isMismatch } from './edge-download.js';
 import type { EdgeEnv } from './edge-env.js';
 import type { EdgeStore } from './edge-store.js';
 import { RegistryError } from './errors.js';
 import type { Settings } from './settings.js';
-import { described, streamOf, type Tarball } from './tarballs-body.js';
+import type { OpenedTarball } from './tarball-answers.js';
+import { described, streamOf } from './tarballs-body.js';
 import { TarballHosts } from './tarballs-host.js';
 import { askOrigin } from './tarballs-origin.js';
-import type { Dist } from './types.js';
 
 /** The index row of a tarball, as an entry: `v1:version:{origin}:{hex name}:{hex file}`. */
 interface Row {
   /** Id of the blob's hash. */
   blob: string;
   size: number;
-  /** Epoch milliseconds at which its document last said that it is there. */
+  /** Epoch milliseconds at which the registry last confirmed a document that lists it. */
   at: number;
   version: string;
   /** The bytes were found to match it. */
@@ -52,7 +52,7 @@ export class EdgeTarballs {
    * The tarball; `undefined` when the document lists no such file. What is not held is asked for when its bytes are, which
    * then rejects with the trouble there was: `ERR_NOT_FOUND`, `ERR_FORBIDDEN_HOST`, `ERR_OFFLINE`.
    */
-  async open(name: string, file: string): Promise<Tarball | undefined> {
+  async open(name: string, file: string): Promise<OpenedTarball | undefined> {
     const { store, documents } = this.#parts;
     const key = `${this.#prefix}${hex(name)}:${hex(file)}`;
     const entry = await store.read(key);
@@ -68,7 +68,7 @@ export class EdgeTarballs {
     return { size: undefined, ...described(integrityOf(dist)), bytes: undefined, stream };
   }
 
-  #atRest(key: string, name: string, file: string, { blob, size, integrity }: Row): Tarball {
+  #atRest(key: string, name: string, file: string, { blob, size, integrity }: Row): OpenedTarball {
     const stream = async (range?: ByteRange): Promise<ReadableStream<Uint8Array>> => {
       const bytes = await this.#env.blobs.read(Hash.parse(blob).path, range);
       if (bytes) return streamOf(bytes);
@@ -86,7 +86,7 @@ export class EdgeTarballs {
   }
 
   /** From the origin, and into the store. One that is not what its document says is fetched once more behind: a cache on the way may be at fault. */
-  async #fetch(key: string, file: string, dist: Dist, again = false): Promise<ReadableStream<Uint8Array>> {
+  async #fetch(key: string, file: string, dist: ConfirmedDist, again = false): Promise<ReadableStream<Uint8Array>> {
     const { settings, store } = this.#parts;
     if (settings.offline) throw new RegistryError('ERR_OFFLINE', `the replica is offline and does not hold ${file}`);
     const { streaming, hashers, blobs } = this.#env;
@@ -106,7 +106,7 @@ export class EdgeTarballs {
         const hash = await addressed(source, addressIn(integrity), hashers, (path, pieces) =>
           blobs.write(path, pieces),
         );
-        await this.#write(key, { blob: hash.id, size: check.length, at: 0, version: dist.version, integrity });
+        await this.#write(key, { blob: hash.id, size: check.length, at: dist.at, version: dist.version, integrity });
       },
     );
     const landed = over.then(async ({ error, storeError }) => {
@@ -121,7 +121,7 @@ export class EdgeTarballs {
 
   async #write(key: string, row: Row): Promise<void> {
     const storedAt = this.#env.clock.now();
-    const body = new TextEncoder().encode(JSON.stringify({ ...row, at: storedAt }));
+    const body = new TextEncoder().encode(JSON.stringify(row));
     const expiresAt = row.pinned ? undefined : this.#parts.store.expiry();
     await this.#parts.store.write(key, {
       body,
@@ -136,11 +136,11 @@ export class EdgeTarballs {
   }
 
   /** What the document says of it now; the row goes when it says nothing any more. */
-  async #confirm(key: string, name: string, file: string, row: Row): Promise<Dist | undefined> {
+  async #confirm(key: string, name: string, file: string, row: Row): Promise<ConfirmedDist | undefined> {
     const { documents, store } = this.#parts;
     const dist = await documents.distOf(name, file);
     if (!dist) await (await store.driver()).delete(key);
-    else if (row.integrity === integrityOf(dist)) await this.#write(key, row);
+    else if (row.integrity === integrityOf(dist)) await this.#write(key, { ...row, at: dist.at });
     return dist;
   }
 }

@@ -2,14 +2,19 @@ import type { ByteRange } from '@_all_docs/content';
 import { type Answer, jsonAnswer, notFound } from './answer.js';
 import { type HeaderLookup, isUnchanged, rangeHolds } from './conditional.js';
 import { parseRange } from './range.js';
-import type { Tarballs } from './tarballs.js';
+import type { Tarball } from './tarballs-body.js';
 
 const FOR_EVER = 'public, max-age=31536000, immutable';
 const NOT_FOR_LONG = 'public, max-age=300';
 
+/** A tarball that may have to be asked for when its bytes are. */
+export interface OpenedTarball extends Omit<Tarball, 'stream'> {
+  stream(range?: ByteRange): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>;
+}
+
 /** The answer for a tarball, or for a range of it; 404 where no version has such a file. Rejects with the trouble there was. */
 export async function answerTarball(
-  tarballs: Pick<Tarballs, 'open'>,
+  tarballs: { open(name: string, file: string): Promise<OpenedTarball | undefined> },
   { name, file }: { name: string; file: string },
   method: string,
   headers: HeaderLookup,

@@ -16,7 +16,7 @@ export interface Tarball {
    * The bytes, or those of a range (within `size`). Ends with an error, before the last piece, when they turn out not to
    * be what they should. Cancel it to leave.
    */
-  stream(range?: ByteRange): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>;
+  stream(range?: ByteRange): ReadableStream<Uint8Array>;
 }
 
 /** Read as a whole: that costs less than a stream. */

@@ -3,6 +3,7 @@ import { MemoryBlobBackend } from '@_all_docs/content';
 import type { EdgeEnv, EdgeOptions } from '@_all_docs/registry/edge';
 import { EdgeRegistry } from '@_all_docs/registry/edge';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ask, ask, Origin, settled, VirtualClock } from './_replica.ts';
 
 /** A store in memory that takes down what it was asked, and fails when it is told to. */
@@ -67,6 +68,14 @@ export function edge({
 } = {}) {
   const log: string[] = [];
   const note = (message: string, fields?: object) => void log.push(`${message} ${JSON.stringify(fields ?? {})}`);
+  const behind = new Set<Promise<unknown>>();
+  /** What goes on behind answers has ended, but for what waits for the clock. */
+  const idle = async () => {
+    for (let turn = 0; turn < 5; turn++) {
+      await Promise.race([Promise.allSettled(behind), sleep(50)]);
+      await settled();
+    }
+  };
   const blobs = new MemoryBlobBackend(clock);
   const env: EdgeEnv = {
     registry: 'https://registry.example.test',
@@ -81,6 +90,7 @@ export function edge({
       },
     },
     clock,
+    waitUntil: (promise) => void behind.add(promise.finally(() => behind.delete(promise))),
     logger: { info: note, warn: note, error: note },
     ...more,
   };
@@ -93,10 +103,11 @@ export function edge({
     origin,
     clock,
     log,
+    idle,
     /** Asks as a host does: with the raw target. What goes on behind the answer has ended. */
     ask: async (target: string, request: Ask = {}) => {
       const answered = await ask(registry, target, request);
-      await settled();
+      await idle();
       return answered;
     },
   };
