@@ -697,11 +697,7 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
           16,
           async (key) => {
             await driver.write(key, entry(key));
-            const [stored, head] = await Promise.all([
-              driver.read(key),
-              driver.head(key),
-              listed(driver, key, [key]),
-            ]);
+            const [stored, head] = await Promise.all([driver.read(key), driver.head(key), listed(driver, key, [key])]);
             expect([textOf(stored), head?.size]).toEqual([key, key.length]);
           },
         );

@@ -59,6 +59,7 @@ export function withOwnTarball(
 /** Left out when false. */
 function runsInstallScript({ scripts, hasInstallScript }: Record<string, unknown>): boolean {
   return (
-    hasInstallScript === true || (isObject(scripts) && [...INSTALL_SCRIPTS].some((name) => Object.hasOwn(scripts, name)))
+    hasInstallScript === true ||
+    (isObject(scripts) && [...INSTALL_SCRIPTS].some((name) => Object.hasOwn(scripts, name)))
   );
 }
