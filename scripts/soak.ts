@@ -22,7 +22,7 @@ import { below, mulberry32 } from './crash-states/random.ts';
 import { compare } from './soak/compare.ts';
 import { faultRules } from './soak/faults.ts';
 import { OriginControl } from './soak/origin.ts';
-import { Prober } from './soak/prober.ts';
+import { Prober, packageUrl } from './soak/prober.ts';
 import { Lives, run } from './soak/server.ts';
 
 const { values } = parseArgs({
@@ -141,7 +141,7 @@ async function removeWarm(held: readonly string[]): Promise<void> {
     const version = Object.keys((await control.document(name)).document?.versions ?? {}).at(-1);
     const { url } = lives;
     if (version === undefined || version === '0.0.1-security' || !url) continue;
-    const base = `${url}/npm/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const base = packageUrl(url, name);
     const tarball = `${base}/-/${encodeURIComponent(`${name.split('/').at(-1)}-${version}.tgz`)}`;
     // Not waited for: the answer may come after the removal.
     void Promise.allSettled([base, tarball].map(async (each) => (await fetch(each)).arrayBuffer()));

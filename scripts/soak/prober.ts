@@ -12,6 +12,11 @@ interface Watched extends Removed {
   appliedAt: number | undefined;
 }
 
+/** As npm asks, with its slash escaped: of `@scope/..` a URL would make something else. */
+export function packageUrl(server: string, name: string): string {
+  return `${server}/npm/${encodeURIComponent(name)}`;
+}
+
 /** Asks the server all the time for what was removed, in every form. */
 export class Prober {
   readonly problems: string[] = [];
@@ -63,7 +68,7 @@ export class Prober {
 
   /** In which forms the server shows a version that was removed. */
   async #shown(server: string, { name, how, version }: Removed): Promise<string[]> {
-    const base = `${server}/npm/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const base = packageUrl(server, name);
     const shown: string[] = [];
     for (const accept of FORMS) {
       const response = await fetch(base, { headers: { accept } });
