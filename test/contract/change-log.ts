@@ -102,14 +102,27 @@ export function changeLogContract({
 
     it('forgets rows up to a sequence, or all', async () => {
       await log.apply(Array.from({ length: 2500 }, (_, i) => change(i + 1, `n${i}`, undefined, i % 2 === 0)));
-      await log.clear({ upTo: 2400 });
+      await log.clear({ at: 1, upTo: 2400 });
       expect((await log.after(0)).map(({ seq }) => seq)).toEqual(Array.from({ length: 100 }, (_, i) => 2401 + i));
       expect([await log.head(), await log.count()]).toEqual([2500, { names: 100, deleted: 50 }]);
-      await log.clear();
+      await log.clear({ at: 2 });
       expect(await names()).toEqual([]);
       expect([await log.head(), await log.count()]).toEqual([undefined, { names: 0, deleted: 0 }]);
       // A new epoch may count from lower numbers.
       expect(await log.apply([change(1, 'n7')])).toHaveLength(1);
+    });
+
+    it('says of a name what it knows, and since when it may not know all', async () => {
+      const [first, second] = [change(1, 'a'), change(2, 'b')];
+      await log.apply([first, second]);
+      expect(await log.announced('a')).toEqual({ change: first, clearedAt: undefined });
+      await log.clear({ at: 1_000, upTo: 1 });
+      expect(await log.announced('a')).toEqual({ change: undefined, clearedAt: 1_000 });
+      expect(await log.announced('b')).toEqual({ change: second, clearedAt: 1_000 });
+      // Nothing is left to be forgotten: it was a new list of names nevertheless.
+      await log.clear({ at: 2_000, upTo: 1 });
+      await log.apply([change(3, 'b')]);
+      expect(await log.announced('b')).toEqual({ change: change(3, 'b'), clearedAt: 2_000 });
     });
 
     it.each([-1, 0.5, Number.NaN])('refuses a sequence of %d, and applies nothing', async (seq) => {

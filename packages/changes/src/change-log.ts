@@ -19,6 +19,16 @@ interface Summary {
   deleted: number;
   /** The highest sequence held; -1 when nothing is. */
   head: number;
+  /** When rows were last forgotten; `undefined` when none ever were. */
+  clearedAt?: number | undefined;
+}
+
+/** What is known of a name from the feed. */
+export interface Announced {
+  /** The latest change; `undefined` when the feed said nothing of the name since the list that rows were cleared for. */
+  change: Change | undefined;
+  /** Epoch milliseconds at which rows were last cleared; `undefined` when none ever were. */
+  clearedAt: number | undefined;
 }
 
 const NOTHING: Summary = { turn: 0, names: 0, deleted: 0, head: -1 };
@@ -68,6 +78,13 @@ export class ChangeLog {
     return text === undefined ? undefined : { name, ...readRow(text) };
   }
 
+  /** The latest change of a name, and when the log last forgot rows: what changed before that it may not know. Two reads. */
+  async announced(name: string): Promise<Announced> {
+    // In this order: whoever looks once more after his work finds a clearing that came between the two.
+    const { clearedAt } = readSummary(await this.#store.get(this.#summaryKey));
+    return { change: await this.get(name), clearedAt };
+  }
+
   /** At most `limit` changes with a sequence above `since`, in the order of their sequences. */
   async after(since: number, limit = Number.POSITIVE_INFINITY): Promise<Change[]> {
     const changes: Change[] = [];
@@ -98,8 +115,11 @@ export class ChangeLog {
     return { names, deleted };
   }
 
-  /** Forgets rows up to a sequence (a listing that began at it has them), or all of them; in transactions of bounded size. */
-  async clear({ upTo = Number.MAX_SAFE_INTEGER }: { upTo?: number } = {}): Promise<void> {
+  /**
+   * Forgets rows up to a sequence (a listing that began at it has them), or all of them; in transactions of bounded size.
+   * `at` is now, in epoch milliseconds: told to those who ask for what is {@link announced}, from the first transaction on.
+   */
+  async clear({ at, upTo = Number.MAX_SAFE_INTEGER }: { at: number; upTo?: number | undefined }): Promise<void> {
     const end =
       upTo === Number.MAX_SAFE_INTEGER ? prefixRange(this.#feed).end : this.#feedKey(assertSequence(upTo) + 1);
     for (;;) {
@@ -112,7 +132,8 @@ export class ChangeLog {
         summary.names -= 1;
         if (text.startsWith('-')) summary.deleted -= 1;
       }
-      if (rows.length === 0) return;
+      if (rows.length === 0 && summary.clearedAt === at) return;
+      summary.clearedAt = at;
       // The lowest rows go first: the head stays until all are gone.
       if (summary.names === 0) summary.head = -1;
       await this.#commit(rows, summary, said);

@@ -1,6 +1,6 @@
 /** @module The _changes feed: pages, what it said, and a follower that resumes. */
 export type { Alarm, AlarmKind } from './alarm.js';
-export { ChangeLog, type ChangeLogOptions } from './change-log.js';
+export { type Announced, ChangeLog, type ChangeLogOptions } from './change-log.js';
 export { ChangesClient, type ChangesClientOptions, MAX_LIMIT } from './changes-client.js';
 export { ChangesFollower, type ChangesFollowerOptions } from './changes-follower.js';
 export type { Change, ChangesPage, DropKind, Dropped } from './changes-page.js';

@@ -24,7 +24,7 @@ export class Replica {
     await pause();
     if (alarm) {
       this.mended.push(alarm);
-      await this.log.clear(alarm.kind === 'epoch' ? {} : { upTo: from });
+      await this.log.clear({ at: 0, upTo: alarm.kind === 'epoch' ? undefined : from });
     }
     return from;
   }

@@ -59,8 +59,8 @@ export interface ChangedDocumentsOptions {
   pulled: PulledDocuments;
 }
 
-/** Past the five minutes for which the registry's caches hold a 404 (npm-api.md, section 1.7). */
-const LOOK_AGAIN_MS = 310_000;
+/** A little more than the five minutes for which the registry's caches hold an answer, a 404 too (npm-api.md, section 1.7). */
+export const CACHED_MS = 310_000;
 const ENOUGH_ABSENCES = 2;
 /** What lags behind longer than any cache holds it is what the registry has. */
 const GIVE_UP_LAG_MS = 3_600_000;
@@ -114,12 +114,13 @@ export class ChangedDocuments {
   /** After the feed's sequences began anew: any mark that comes is later than those that are there. */
   async forgetSequences(): Promise<void> {
     const { ordered } = this.#options.env;
-    for await (const [name, mark] of this.marks()) {
+    for await (const [name, listed] of this.marks()) {
       const key = this.#prefix + hex(name);
-      await ordered.commit(
-        [{ key, value: JSON.stringify({ ...mark, seq: -1 }) }],
-        [{ key, value: JSON.stringify(mark) }],
-      );
+      for (let mark: ChangedMark | undefined = listed; mark && mark.seq !== -1; mark = await this.get(name)) {
+        const value = JSON.stringify({ ...mark, seq: -1 });
+        // Whoever settles marks may have put this one off since it was read.
+        if (await ordered.commit([{ key, value }], [{ key, value: JSON.stringify(mark) }])) break;
+      }
     }
   }
 
@@ -188,11 +189,11 @@ export class ChangedDocuments {
   async remove(name: string, why: GoneReason, unless?: { changedFrom: ChangedMark | 'none' }): Promise<boolean> {
     const { env, client, pulled } = this.#options;
     const key = this.#prefix + hex(name);
-    const before = await this.get(name);
     const from = unless?.changedFrom;
     const expected = from && [{ key, value: from === 'none' ? undefined : JSON.stringify(from) }];
     const at = env.clock.now();
-    const mark: ChangedMark = { seq: before?.seq ?? -1, at, dueAt: at, askedAt: 0, tries: 0, absences: 1 };
+    // Any that comes is later: whatever its sequence, the registry is asked once more.
+    const mark: ChangedMark = { seq: -1, at, dueAt: at, askedAt: 0, tries: 0, absences: 1 };
     const value = JSON.stringify(mark);
     // The word of it first, and a mark: from then on it is not served, whatever is still to be removed at a crash.
     const told = { key: this.#gone + hex(name), value: JSON.stringify({ why, at }) };
@@ -239,7 +240,7 @@ export class ChangedDocuments {
   async #onAbsent(name: string, mark: ChangedMark, status: number): Promise<Settlement> {
     const absences = mark.absences + 1;
     if (status === 404 && absences < ENOUGH_ABSENCES) {
-      await this.#again(name, mark, LOOK_AGAIN_MS, { absences });
+      await this.#again(name, mark, CACHED_MS, { absences });
       return 'absent';
     }
     return (await this.remove(name, 'absent', { changedFrom: mark })) ? 'gone' : 'absent';

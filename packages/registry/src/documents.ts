@@ -3,7 +3,7 @@ import { BlobIndex } from '@_all_docs/content';
 import { type FetchResult, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
-import { ChangedDocuments, type ChangedMark, isUpToDate, type Settlement } from './changed-documents.js';
+import { CACHED_MS, ChangedDocuments, type ChangedMark, isUpToDate, type Settlement } from './changed-documents.js';
 import type { Shown } from './document-headers.js';
 import { RegistryError } from './errors.js';
 import { patiently } from './patience.js';
@@ -89,6 +89,9 @@ export class Documents {
   /** The document as the origin has it now, after waiting for it; `undefined` when it has none. Rejects as {@link find} does. */
   async renew(name: string): Promise<Found | undefined> {
     await this.#patiently(name, this.#fetch(name));
+    // It changed while it was on its way: what came may be from before that.
+    const mark = await this.#changed.get(name);
+    if (mark) return this.#findChanged(name, mark);
     const metadata = await this.client.heldMetadata(name);
     return metadata && this.#found(name, metadata, 'miss');
   }
@@ -193,18 +196,23 @@ export class Documents {
     await this.#heedSince(name, before);
   }
 
-  /** What the feed said while the document was asked for: whoever applied it may not have seen what was stored since. */
+  /**
+   * What the feed or a new list of names said while the document was asked for: whoever applied it may not have seen what
+   * was stored since.
+   */
   async #heedSince(name: string, before: Announced | undefined): Promise<void> {
     const now = await this.#env.announced?.(name);
-    if (!now || now.seq === before?.seq) return;
+    const { change, clearedAt } = now ?? {};
+    if (change?.seq === before?.change?.seq && clearedAt === before?.clearedAt) return;
     const held = await this.client.heldMetadata(name);
-    if (!held || isUpToDate(held, now.rev)) return;
-    if (now.deleted) {
+    if (!held || isUpToDate(held, change?.rev)) return;
+    if (change?.deleted) {
       await this.#changed.remove(name, 'deleted');
       return;
     }
     const at = this.#env.clock.now();
-    await this.#changed.mark([[name, { ...now, at, dueAt: at, askedAt: 0, tries: 0, absences: 0 }]]);
+    const { seq = -1, rev } = change ?? {};
+    await this.#changed.mark([[name, { seq, rev, at, dueAt: at, askedAt: 0, tries: 0, absences: 0 }]]);
   }
 
   /** The document, not one from before what the feed said last: caches on the way may still hold that. */
@@ -213,12 +221,20 @@ export class Documents {
     known: EntryMetadata | undefined,
     said: Announced | undefined,
   ): Promise<FetchResult> {
-    const announced = said?.rev;
-    let result = await this.client.fetchChanged(name, { announced, known });
-    if (result.outcome === 'lagging') result = await this.client.fetchChanged(name, { announced, known, fresh: true });
+    const announced = said?.change?.rev;
+    const fresh = this.#mayBeCached(said);
+    let result = await this.client.fetchChanged(name, { announced, known, fresh });
+    if (result.outcome === 'lagging' && !fresh)
+      result = await this.client.fetchChanged(name, { announced, known, fresh: true });
     if (result.outcome !== 'lagging') return result;
-    if (said?.deleted) return { outcome: 'absent', bytes: 0, status: 404 };
+    if (said?.change?.deleted) return { outcome: 'absent', bytes: 0, status: 404 };
     throw changed(name);
+  }
+
+  /** Whether caches may hold a document from before a change of which no revision is known, to compare it with. */
+  #mayBeCached({ change, clearedAt }: Partial<Announced> = {}): boolean {
+    if (change) return change.rev === undefined;
+    return clearedAt !== undefined && this.#env.clock.now() - clearedAt < CACHED_MS;
   }
 
   async #settle(name: string, known: EntryMetadata | undefined, result: FetchResult): Promise<void> {

@@ -12,11 +12,12 @@ export interface RegistryLogger {
   error?(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** The latest row of the feed of a package. */
+/** What is known of a package from the feed. */
 export interface Announced {
-  seq: number;
-  rev: string | undefined;
-  deleted: boolean;
+  /** Its latest row; `undefined` where there is none. */
+  change: { seq: number; rev: string | undefined; deleted: boolean } | undefined;
+  /** Epoch milliseconds at which a list of names took the place of the rows from before it; `undefined` when none did yet. */
+  clearedAt: number | undefined;
 }
 
 /** What a host hands to the registry. */
@@ -30,7 +31,7 @@ export interface RegistryEnv extends PackumentEnv {
   ordered: OrderedStore;
   /** The replication host whose listed names the search goes through; only held names without it. */
   origin?: string | undefined;
-  /** What the feed said last of a package, where it is followed. */
+  /** What is known of a package from the feed, where it is followed. */
   announced?: ((name: string) => Promise<Announced | undefined>) | undefined;
   /** Uniform in [0, 1). */
   random?: (() => number) | undefined;

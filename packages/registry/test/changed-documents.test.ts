@@ -3,7 +3,7 @@ import { HttpError } from '@_all_docs/http';
 import { PackumentClient } from '@_all_docs/packument';
 import { ChangedDocuments, type ChangedMark, PulledDocuments } from '@_all_docs/registry';
 import { expect, test } from 'vitest';
-import { all, answer, blob, documentOf, replica } from './_replica.ts';
+import { all, answer, blob, documentOf, replica, VirtualClock } from './_replica.ts';
 
 const TARBALL = new Uint8Array(2_000).fill(7);
 const TWO = { '1.0.0': { tarball: TARBALL }, '1.1.0': { tarball: TARBALL } };
@@ -147,13 +147,65 @@ test('a stub and a placeholder are kept as the registry has them, and noted; a p
 });
 
 test('what the feed said is gone is not pulled through again out of a cache that still has it', async () => {
-  const announced = async () => ({ seq: 7, rev: '4-def', deleted: true });
+  const announced = async () => ({ change: { seq: 7, rev: '4-def', deleted: true }, clearedAt: undefined });
   const { ask, origin, hold, changed } = scene({ env: { announced } });
   await hold(documentOf('left', TWO));
   await changed.remove('left', 'deleted');
   origin.say('/left', answer(JSON.stringify(documentOf('left', TWO))));
   origin.say(FRESH, answer(JSON.stringify(documentOf('left', TWO))));
   expect((await ask('/npm/left')).status).toBe(404);
+});
+
+test('a deletion whose row names no revision is not undone by a cache that still has the document', async () => {
+  const announced = async () => ({ change: { seq: 7, rev: undefined, deleted: true }, clearedAt: undefined });
+  const { ask, origin } = scene({ env: { announced } });
+  origin.say('/left', answer(JSON.stringify(documentOf('left', TWO))));
+  expect((await ask('/npm/left')).status).toBe(404);
+  expect(origin.asked('/left')).toBe(0);
+});
+
+test('what a list of names no longer has is not pulled through out of a cache that still has it, and caches are used again once they cannot', async () => {
+  const { time } = new VirtualClock();
+  const announced = async () => ({ change: undefined, clearedAt: time });
+  const { ask, origin, clock } = scene({ env: { announced } });
+  origin.say('/left', answer(JSON.stringify(documentOf('left', TWO))));
+  expect((await ask('/npm/left')).status).toBe(404);
+  await clock.advance(300_000);
+  expect((await ask('/npm/left')).status).toBe(404);
+  expect([origin.asked('/left'), origin.asked(FRESH)]).toEqual([0, 2]);
+  await clock.advance(70_000);
+  expect((await ask('/npm/left')).status).toBe(200);
+  expect([origin.asked('/left'), origin.asked(FRESH)]).toEqual([1, 2]);
+});
+
+test('a document that was on its way while names were listed again is asked for once more before it is served', async () => {
+  let clearedAt = 1;
+  const { ask, origin, changed } = scene({ env: { announced: async () => ({ change: undefined, clearedAt }) } });
+  origin.say('/left', () => {
+    clearedAt = 2;
+    return answer(JSON.stringify(documentOf('left', TWO)));
+  });
+  expect((await ask('/npm/left')).status).toBe(404);
+  expect(await changed.get('left')).toMatchObject({ absences: 1 });
+  expect((await ask('/npm/left')).status).toBe(404);
+});
+
+test('marks of sequences that began anew give way to any that comes, also those that were put off meanwhile', async () => {
+  const { mark, changed, env, origin } = scene();
+  await mark({ seq: 900 });
+  origin.say(FRESH, new HttpError('ERR_FETCH_FAILED', 'down', { status: 500 }));
+  const { ordered } = env;
+  const commit = ordered.commit.bind(ordered);
+  // Somebody's try fails between the look at the mark and the change of it.
+  ordered.commit = async (...args) => {
+    ordered.commit = commit;
+    await expect(changed.settle('left')).rejects.toThrow('down');
+    return commit(...args);
+  };
+  await changed.forgetSequences();
+  expect(await changed.get('left')).toMatchObject({ seq: -1, tries: 1 });
+  await mark({ seq: 5, rev: '5-abc' });
+  expect(await changed.get('left')).toMatchObject({ seq: 5, rev: '5-abc', tries: 0 });
 });
 
 test('a document that was pulled through may still go for others after it changed', async () => {
@@ -222,7 +274,8 @@ test('of two who mark at once the later change stays', async () => {
 
 test('a document that is pulled through while the feed says that it is deleted, or changed, is not served as it was', async () => {
   let said: { seq: number; rev: string; deleted: boolean } | undefined;
-  const { ask, origin, client, changed } = scene({ env: { announced: async () => said } });
+  const announced = async () => ({ change: said, clearedAt: undefined });
+  const { ask, origin, client, changed } = scene({ env: { announced } });
   const old = (row: typeof said) => () => {
     said = row;
     return answer(JSON.stringify(documentOf('left', TWO)));
@@ -232,6 +285,6 @@ test('a document that is pulled through while the feed says that it is deleted, 
   expect(await client.heldMetadata('left')).toBeUndefined();
   said = undefined;
   origin.say('/left', old({ seq: 8, rev: '5-abc', deleted: false }));
-  await ask('/npm/left');
+  expect((await ask('/npm/left')).status).toBe(404);
   expect(await changed.get('left')).toMatchObject({ seq: 8, rev: '5-abc' });
 });

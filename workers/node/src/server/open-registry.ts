@@ -87,7 +87,7 @@ function bind(
   // One of several processes on this directory: what they ask the registry for, one asks for all.
   const flight = shared ? createLeaseFlight({ ordered, clock: env.clock, owner: String(process.pid) }) : undefined;
   const log = origin === undefined ? undefined : new ChangeLog({ ordered, origin });
-  const announced = log && ((name: string) => log.get(name));
+  const announced = log && ((name: string) => log.announced(name));
   const registry = new NpmRegistry({
     env: { ...env, ordered, origin, flight, announced, derive: pool.derive },
     options: { offline, publicUrl, tarballHost, form, documentBytes: maxBytes, touch: (key) => expiry?.touch(key) },

@@ -154,7 +154,7 @@ class Following {
   async #mend({ kind }: Alarm): Promise<number> {
     if (kind === 'epoch') {
       // Sequences of before compare with none that come.
-      await this.#log.clear();
+      await this.#log.clear({ at: this.#replica.env.clock.now() });
       await this.#replica.changed.forgetSequences();
     }
     const { seq } = await this.#reconcile({ anew: kind === 'epoch' });

@@ -77,8 +77,10 @@ export async function reconcile(
     seqs.push(run.before.updateSeq);
   }
   result.seq = Math.min(...seqs);
+  // Before anything is compared: whoever stores a document that is not held yet looks after that whether rows were
+  // forgotten meanwhile, and one of us sees the other.
+  await log.clear({ at: env.clock.now(), upTo: Math.min(result.seq, shownSeq ?? result.seq) });
   await compare(replica, ranges, log, { ...result, seq: result.seq }, result);
-  await log.clear({ upTo: Math.min(result.seq, shownSeq ?? result.seq) });
   return result;
 }
 
