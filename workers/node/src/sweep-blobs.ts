@@ -1,6 +1,7 @@
 import type { BlobIndex } from '@_all_docs/content';
 import type { Clock } from '@_all_docs/http';
 import type { Logger } from '@_all_docs/worker';
+import { nowAndThen } from './now-and-then.js';
 
 export interface SweepBlobsOptions {
   clock: Clock;
@@ -20,21 +21,10 @@ export function sweepBlobsNowAndThen(
   index: Pick<BlobIndex, 'sweep'>,
   { clock, logger, firstMs = 60_000, everyMs = 24 * 3600_000, graceMs = 3600_000 }: SweepBlobsOptions,
 ): () => Promise<void> {
-  const ending = new AbortController();
-  const loop = async () => {
-    for (let pause = firstMs; ; pause = everyMs) {
-      await clock.sleep(pause, ending.signal);
-      try {
-        const { blobs, bytes } = await index.sweep({ graceMs, orphans: true });
-        if (blobs > 0) logger?.info?.('blobs without references were deleted', { blobs, bytes });
-      } catch (error) {
-        logger?.warn?.('blobs without references could not be deleted', { error: String(error) });
-      }
-    }
+  const sweep = async () => {
+    const { blobs, bytes } = await index.sweep({ graceMs, orphans: true });
+    if (blobs > 0) logger?.info?.('blobs without references were deleted', { blobs, bytes });
   };
-  const ended = loop().catch(() => {});
-  return async () => {
-    ending.abort();
-    await ended;
-  };
+  const trouble = 'blobs without references could not be deleted';
+  return nowAndThen(sweep, { env: { clock, logger }, firstMs, everyMs, trouble });
 }

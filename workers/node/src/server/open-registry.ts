@@ -5,6 +5,7 @@ import { type FollowStatus, followStatus, type Logger } from '@_all_docs/worker'
 import { availableParallelism } from 'node:os';
 import { createEnv, type NodeEnv } from '../create-env.js';
 import { DerivePool } from '../derive-pool.js';
+import { nowAndThen } from '../now-and-then.js';
 import { type OpenBlobs, openBlobs } from '../open-blobs.js';
 import { reclaimSpace } from '../reclaim-space.js';
 import { sweepBlobsNowAndThen } from '../sweep-blobs.js';
@@ -130,41 +131,13 @@ function bind(
 
 /** Holds what was pulled through within its bounds. */
 function expireNowAndThen(expiry: ExpiryManager, env: NodeEnv): () => Promise<void> {
-  return nowAndThen(
-    env,
-    EXPIRE_EVERY_MS,
-    () => expiry.run(),
-    'what was pulled through could not be held within its bounds',
-  );
+  const trouble = 'what was pulled through could not be held within its bounds';
+  return nowAndThen(() => expiry.run(), { env, firstMs: EXPIRE_EVERY_MS, everyMs: EXPIRE_EVERY_MS, trouble });
 }
 
 /** cacache leaves the bodies of entries that were removed or replaced: they go once a day. */
 function reclaimNowAndThen(env: NodeEnv): () => Promise<void> {
   const reclaim = () => reclaimSpace(env.storage, env.clock.now());
-  return nowAndThen(env, RECLAIM_EVERY_MS, reclaim, 'the room of removed documents could not be given back');
-}
-
-/** Gives a function that ends it. */
-function nowAndThen(
-  { clock, logger }: NodeEnv,
-  everyMs: number,
-  work: () => Promise<unknown>,
-  trouble: string,
-): () => Promise<void> {
-  const ending = new AbortController();
-  const loop = async () => {
-    for (;;) {
-      await clock.sleep(everyMs, ending.signal);
-      try {
-        await work();
-      } catch (error) {
-        logger?.warn?.(trouble, { error: String(error) });
-      }
-    }
-  };
-  const ended = loop().catch(() => {});
-  return async () => {
-    ending.abort();
-    await ended;
-  };
+  const trouble = 'the room of removed documents could not be given back';
+  return nowAndThen(reclaim, { env, firstMs: RECLAIM_EVERY_MS, everyMs: RECLAIM_EVERY_MS, trouble });
 }
