@@ -1,5 +1,5 @@
 import { encodeOrigin } from '@_all_docs/cache';
-import { Store } from '@_all_docs/content';
+import type { Store } from '@_all_docs/content';
 import {
   type Clock,
   Governor,
@@ -13,22 +13,20 @@ import {
 } from '@_all_docs/http';
 import { type Env, type Logger, MonthlyBudget, NPM_MONTHLY_REQUESTS, type WorkQueue } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
-import { createNodeHashers } from './blake3.js';
 import { knowsDigest } from './body-digest.js';
 import type { StoreKind } from './cache-directory.js';
 import { CheckPool } from './check-pool.js';
 import { systemClock } from './clock.js';
 import type { DirectoryDriver } from './directory-driver.js';
 import type { FileSystem } from './file-system.js';
-import { FsBlobBackend } from './fs-blob-backend.js';
 import { deriveOrigin, readNpmSettings, registryUrl } from './npm-config.js';
+import { blobsAt } from './open-blobs.js';
 import { openStorage } from './open-storage.js';
 import type { Durability } from './sqlite-file.js';
 import { createUndiciStreamingTransport } from './undici-streaming-transport.js';
 import { createUndiciTransport } from './undici-transport.js';
 import { VERSION } from './version.js';
 import { zlibCodec } from './zlib-codec.js';
-import { zstdCodec } from './zstd-codec.js';
 
 export interface CreateEnvOptions {
   /** Directory of the replica. */
@@ -111,11 +109,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<NodeEnv> {
     ordered: storage.ordered,
     transport: withRetry(governor.wrap(withRedirects(authorized)), retries),
     streaming: withStreamingRetry(governor.wrapStreaming(streaming), retries),
-    blobs: new Store({
-      backend: new FsBlobBackend(options.cache, { durability }),
-      hashers: createNodeHashers(),
-      codec: zstdCodec,
-    }),
+    blobs: blobsAt(options.cache, durability).store,
     governor,
     budget,
     clock,
