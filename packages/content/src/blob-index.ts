@@ -49,7 +49,7 @@ export interface SweepOptions {
 
 /** What the keys of blobs' rows begin with. */
 export const BLOB_PREFIX = 'v1:blob:';
-/** What the keys of tarballs' index rows begin with. */
+/** What the keys of the rows of packages' tarballs begin with. */
 export const VERSION_PREFIX = 'v1:version:';
 /** What the keys of index rows begin with, those that refer to blobs. */
 export const INDEX_PREFIXES: readonly string[] = [VERSION_PREFIX, 'v1:module:'];

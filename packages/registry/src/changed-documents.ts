@@ -9,32 +9,13 @@ import {
   type StorageEnv,
   unhex,
 } from '@_all_docs/cache';
-import type { BlobIndex } from '@_all_docs/content';
+import { type BlobIndex, VERSION_PREFIX } from '@_all_docs/content';
 import { type Clock, type Codec, webCodec } from '@_all_docs/http';
 import { type FetchResult, isOlderRevision, type Lagging, type PackumentClient } from '@_all_docs/packument';
+import { type ChangedMark, newMark } from './changed-mark.js';
 import type { PulledDocuments } from './pulled-documents.js';
 import { readDists } from './read-dists.js';
 import { type Removal, removalOf } from './removal.js';
-
-/** A document that changed at the registry, as far as the feed says: it is not served before it was asked for again. */
-export interface ChangedMark {
-  /** The feed's sequence number. */
-  seq: number;
-  /** The revision that the feed announced. */
-  rev?: string | undefined;
-  /** Epoch milliseconds at which that was seen. */
-  at: number;
-  /** When it is to be asked for next. */
-  dueAt: number;
-  /** When it was asked for last; 0 for never. */
-  askedAt: number;
-  /** Tries that brought no settlement: errors, documents that lag behind. */
-  tries: number;
-  /** How often in a row the registry, or its list of names, said that there is no such package. */
-  absences: number;
-  /** Wanted by a bootstrap's selection: it is brought to stay. */
-  pin?: boolean | undefined;
-}
 
 /** Why a package is gone. `absent`: the registry answered 404 again and again, or 410, or 451. */
 export type GoneReason = 'deleted' | 'absent' | Removal;
@@ -84,7 +65,7 @@ export class ChangedDocuments {
     const origin = encodeOrigin(options.env.registry);
     this.#prefix = `v1:changed:${origin}:`;
     this.#gone = `v1:gone:${origin}:`;
-    this.#versions = `v1:version:${origin}:`;
+    this.#versions = `${VERSION_PREFIX}${origin}:`;
   }
 
   /** The mark of a document; `undefined` for one that is as good as it is held. */
@@ -193,8 +174,7 @@ export class ChangedDocuments {
     const expected = from && [{ key, value: from === 'none' ? undefined : JSON.stringify(from) }];
     const at = env.clock.now();
     // Any that comes is later: whatever its sequence, the registry is asked once more.
-    const mark: ChangedMark = { seq: -1, at, dueAt: at, askedAt: 0, tries: 0, absences: 1 };
-    const value = JSON.stringify(mark);
+    const value = JSON.stringify(newMark({ seq: -1, at, absences: 1 }));
     // The word of it first, and a mark: from then on it is not served, whatever is still to be removed at a crash.
     const told = { key: this.#gone + hex(name), value: JSON.stringify({ why, at }) };
     if (!(await env.ordered.commit([told, { key, value }], expected))) return false;

@@ -3,7 +3,8 @@ import { BlobIndex } from '@_all_docs/content';
 import { type FetchResult, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
-import { CACHED_MS, ChangedDocuments, type ChangedMark, isUpToDate, type Settlement } from './changed-documents.js';
+import { CACHED_MS, ChangedDocuments, isUpToDate, type Settlement } from './changed-documents.js';
+import { type ChangedMark, newMark } from './changed-mark.js';
 import type { Shown } from './document-headers.js';
 import { RegistryError } from './errors.js';
 import { patiently } from './patience.js';
@@ -212,7 +213,7 @@ export class Documents {
     }
     const at = this.#env.clock.now();
     const { seq = -1, rev } = change ?? {};
-    await this.#changed.mark([[name, { seq, rev, at, dueAt: at, askedAt: 0, tries: 0, absences: 0 }]]);
+    await this.#changed.mark([[name, newMark({ seq, rev, at })]]);
   }
 
   /** The document, not one from before what the feed said last: caches on the way may still hold that. */

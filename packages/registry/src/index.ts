@@ -3,12 +3,12 @@ export { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, notFound } fr
 export {
   ChangedDocuments,
   type ChangedDocumentsOptions,
-  type ChangedMark,
   type Gone,
   type GoneReason,
   isUpToDate,
   type Settlement,
 } from './changed-documents.js';
+export { type ChangedMark, newMark } from './changed-mark.js';
 export { type ClearedPulled, clearPulled } from './clear-pulled.js';
 export { type DeriveOptions, deriveDocument } from './derive.js';
 export { RegistryError, type RegistryErrorCode } from './errors.js';

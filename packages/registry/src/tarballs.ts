@@ -1,5 +1,5 @@
 import { CacheError, encodeOrigin, hex, type OrderedStore } from '@_all_docs/cache';
-import { BlobIndex, ContentError, Hash, type Store } from '@_all_docs/content';
+import { BlobIndex, ContentError, Hash, type Store, VERSION_PREFIX } from '@_all_docs/content';
 import type { Clock, StreamingResponse, StreamingTransport } from '@_all_docs/http';
 import { integrityOf } from './dist-integrity.js';
 import { RegistryError } from './errors.js';
@@ -89,7 +89,7 @@ export class Tarballs {
     this.#env = env;
     this.#options = options;
     this.#hosts = new TarballHosts(env.registry, allowedHosts);
-    this.#prefix = `v1:version:${encodeOrigin(env.registry)}:`;
+    this.#prefix = `${VERSION_PREFIX}${encodeOrigin(env.registry)}:`;
     this.index = new BlobIndex({ ordered: env.ordered, store: env.blobs, clock: env.clock });
   }
 

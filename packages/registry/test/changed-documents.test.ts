@@ -1,7 +1,7 @@
 import { BlobIndex } from '@_all_docs/content';
 import { HttpError } from '@_all_docs/http';
 import { PackumentClient } from '@_all_docs/packument';
-import { ChangedDocuments, type ChangedMark, PulledDocuments } from '@_all_docs/registry';
+import { ChangedDocuments, type ChangedMark, newMark, PulledDocuments } from '@_all_docs/registry';
 import { expect, test } from 'vitest';
 import { all, answer, blob, documentOf, replica, VirtualClock } from './_replica.ts';
 
@@ -17,12 +17,7 @@ function scene(options: Parameters<typeof replica>[0] = {}) {
   const tarballs = new BlobIndex({ ordered: env.ordered, store: env.blobs, clock });
   const changed = new ChangedDocuments({ env: { ...env, ordered: env.ordered }, client, pulled, tarballs });
   const mark = (rest: Partial<ChangedMark> = {}): Promise<void> =>
-    changed.mark([
-      [
-        'left',
-        { seq: 7, rev: '4-def', at: clock.now(), dueAt: clock.now(), askedAt: 0, tries: 0, absences: 0, ...rest },
-      ],
-    ]);
+    changed.mark([['left', newMark({ seq: 7, rev: '4-def', at: clock.now(), ...rest })]]);
   return { ...made, storage, client, changed, tarballs, mark };
 }
 

@@ -1,5 +1,5 @@
 import type { Change, ChangeLog } from '@_all_docs/changes';
-import { type ChangedMark, isUpToDate } from '@_all_docs/registry';
+import { type ChangedMark, isUpToDate, newMark } from '@_all_docs/registry';
 import { isIn, type Replica } from './replica.js';
 
 /** What came of rows of the feed. */
@@ -34,10 +34,7 @@ export async function applyChanges(
       applied.removed += 1;
     } else if (held ? !isUpToDate(held, rev) : isIn(name, wanted)) {
       const at = env.clock.now();
-      marks.push([
-        name,
-        { seq, rev, at, dueAt: at + windowMs, askedAt: 0, tries: 0, absences: 0, pin: held ? undefined : true },
-      ]);
+      marks.push([name, newMark({ seq, rev, at, dueAt: at + windowMs, pin: held ? undefined : true })]);
     }
   }
   await changed.mark(marks);

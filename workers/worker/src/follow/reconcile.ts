@@ -1,7 +1,7 @@
 import { compareBytes, createPackumentPrefix, unhex } from '@_all_docs/cache';
 import { type ChangeLog, readCursor } from '@_all_docs/changes';
 import { heldRanges, heldRows, type KeyRange, PartitionClient } from '@_all_docs/partition';
-import { type ChangedMark, isUpToDate } from '@_all_docs/registry';
+import { type ChangedMark, isUpToDate, newMark } from '@_all_docs/registry';
 import { bootstrap } from '../bootstrap/bootstrap.js';
 import type { BootstrapEvent, BootstrapResult } from '../bootstrap/events.js';
 import { learnedPivots } from '../bootstrap/learned-pivots.js';
@@ -96,21 +96,12 @@ async function compare(
 ): Promise<void> {
   const { env, packuments, changed, wanted } = replica;
   const at = env.clock.now();
-  const mark = (rest: Partial<ChangedMark>): ChangedMark => ({
-    seq,
-    at,
-    dueAt: at,
-    askedAt: 0,
-    tries: 0,
-    absences: 0,
-    ...rest,
-  });
   const batch: [string, ChangedMark][] = [];
   const add = async (name: string, rest: Partial<ChangedMark>) => {
     // What the feed has said since is newer than the listing.
     const said = await log.get(name);
     if (said && said.seq > seq) return false;
-    batch.push([name, mark(rest)]);
+    batch.push([name, newMark({ seq, at, ...rest })]);
     if (batch.length >= BATCH) await changed.mark(batch.splice(0));
     return true;
   };
