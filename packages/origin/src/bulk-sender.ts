@@ -1,14 +1,13 @@
 import {
   CacheError,
   compareBytes,
-  createPackumentPrefix,
   createStorageDriver,
   hex,
   type StorageDriver,
   type StorageEnv,
   unhex,
 } from '@_all_docs/cache';
-import type { PackumentForm } from '@_all_docs/packument';
+import { documentPrefix, type PackumentForm } from '@_all_docs/packument';
 import { FrameWriter } from './bulk-frames.js';
 
 export interface BulkSenderEnv extends StorageEnv {
@@ -32,7 +31,7 @@ export interface DocumentRange {
  */
 export async function* documentFrames(env: BulkSenderEnv, range: DocumentRange): AsyncGenerator<Uint8Array> {
   const storage = await createStorageDriver(env);
-  const prefix = createPackumentPrefix(range.form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(range.form, env.registry);
   const writer = new FrameWriter();
   let next: string | null = null;
   for await (const key of keysFrom(storage, prefix, range.start)) {

@@ -2,10 +2,8 @@ import type { EntryMetadata, StoredEntry } from '@_all_docs/cache';
 import { type Codec, classify, type Encoding, HttpError, type TransportResponse } from '@_all_docs/http';
 import type { CheckedDocument } from './check.js';
 import { PackumentError } from './errors.js';
+import type { PackumentForm } from './form.js';
 import { packumentPath } from './names.js';
-
-/** Which of the registry's two forms of a document is asked for and kept. */
-export type PackumentForm = 'full' | 'abbreviated';
 
 export interface AskOptions {
   /** One exchange with the registry, for a path of its. */

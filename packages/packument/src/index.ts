@@ -1,7 +1,8 @@
 /** @module Package names, the packument client, verification of documents. */
-export { type AskedPackument, type AskOptions, askPackument, type PackumentForm } from './ask-packument.js';
+export { type AskedPackument, type AskOptions, askPackument } from './ask-packument.js';
 export { type Check, type CheckedDocument, checkPackument } from './check.js';
 export { PackumentError, type PackumentErrorCode } from './errors.js';
+export { documentPrefix, type PackumentForm } from './form.js';
 export { endOfString, worded } from './json-string.js';
 export { packumentPath, parsePackageName } from './names.js';
 export {

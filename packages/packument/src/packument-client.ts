@@ -1,6 +1,5 @@
 import {
   CacheError,
-  createPackumentPrefix,
   createStorageDriver,
   type EntryMetadata,
   hex,
@@ -17,9 +16,10 @@ import {
   RegistryResponse,
   type Transport,
 } from '@_all_docs/http';
-import { ACCEPT, askPackument, isDamage, type PackumentForm } from './ask-packument.js';
+import { ACCEPT, askPackument, isDamage } from './ask-packument.js';
 import { type Check, type CheckedDocument, checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
+import { documentPrefix, type PackumentForm } from './form.js';
 import { parsePackageName } from './names.js';
 import { isOlderRevision } from './revision.js';
 
@@ -81,7 +81,7 @@ export class PackumentClient extends BaseHTTPClient {
     this.#env = env;
     this.#check = check;
     this.form = form;
-    this.#prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
+    this.#prefix = documentPrefix(form, env.registry);
   }
 
   /** The cache key of a package's document in this client's form. */

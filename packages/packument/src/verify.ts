@@ -1,14 +1,8 @@
-import {
-  CacheError,
-  createPackumentPrefix,
-  createStorageDriver,
-  decodeCacheKey,
-  type StorageEnv,
-} from '@_all_docs/cache';
+import { CacheError, createStorageDriver, decodeCacheKey, type StorageEnv } from '@_all_docs/cache';
 import { type Codec, HttpError, webCodec } from '@_all_docs/http';
-import type { PackumentForm } from './ask-packument.js';
 import { checkPackument } from './check.js';
 import { PackumentError } from './errors.js';
+import { documentPrefix, type PackumentForm } from './form.js';
 
 /** One stored document, looked at from the first byte to the last. */
 export interface VerifiedPackument {
@@ -30,7 +24,7 @@ export async function* verifyPackuments(
 ): AsyncIterable<VerifiedPackument> {
   const storage = await createStorageDriver(env);
   const codec = env.codec ?? webCodec;
-  const all = keys ?? storage.list(createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry));
+  const all = keys ?? storage.list(documentPrefix(form, env.registry));
   for await (const key of all) {
     const decoded = decodeCacheKey(key);
     if (decoded.type === 'partition') continue;

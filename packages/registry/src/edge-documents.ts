@@ -1,14 +1,6 @@
-import {
-  createPackumentPrefix,
-  digestOf,
-  type EntryMetadata,
-  encodeOrigin,
-  hex,
-  type StoredEntry,
-  unhex,
-} from '@_all_docs/cache';
+import { digestOf, type EntryMetadata, encodeOrigin, hex, type StoredEntry, unhex } from '@_all_docs/cache';
 import { type Codec, HttpError, type Transport, webCodec } from '@_all_docs/http';
-import { askPackument, packumentPath } from '@_all_docs/packument';
+import { askPackument, documentPrefix, packumentPath } from '@_all_docs/packument';
 import type { Shown } from './document-headers.js';
 import type { EdgeEnv } from './edge-env.js';
 import { type Document, distIn, distOf, makeForm, parseDocument } from './edge-forms.js';
@@ -74,7 +66,7 @@ export class EdgeDocuments {
     this.#store = store;
     this.#transport = transport;
     this.#codec = env.codec ?? webCodec;
-    this.#sources = createPackumentPrefix(settings.form === 'full' ? 'packument' : 'abbreviated', env.registry);
+    this.#sources = documentPrefix(settings.form, env.registry);
     this.#forms = `${DERIVED_PREFIX}${encodeOrigin(env.registry)}:`;
   }
 

@@ -1,5 +1,5 @@
-import { compareBytes, createPackumentPrefix, createStorageDriver, unhex } from '@_all_docs/cache';
-import type { PackumentForm } from '@_all_docs/packument';
+import { compareBytes, createStorageDriver, unhex } from '@_all_docs/cache';
+import { documentPrefix, type PackumentForm } from '@_all_docs/packument';
 import { heldNames, heldRanges, PartitionClient } from '@_all_docs/partition';
 import type { RegistryEnv } from './types.js';
 
@@ -16,7 +16,7 @@ export async function* knownNames(env: RegistryEnv, form: PackumentForm, start: 
 /** Keys of one form and registry sort as their names do: hex keeps the order of bytes. */
 async function* documentNames(env: RegistryEnv, form: PackumentForm): AsyncIterable<string> {
   const storage = await createStorageDriver(env);
-  const prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(form, env.registry);
   for await (const key of storage.list(prefix)) yield unhex(key.slice(prefix.length)) as string;
 }
 

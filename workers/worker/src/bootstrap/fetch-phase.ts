@@ -1,4 +1,5 @@
-import { compareBytes, createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
+import { compareBytes, createStorageDriver } from '@_all_docs/cache';
+import { documentPrefix } from '@_all_docs/packument';
 import type { KeyRange } from '@_all_docs/partition';
 import { codeOf, messageOf } from '../errors.js';
 import { inBulk, LEAST_NAMES, type Settled } from './bulk.js';
@@ -79,7 +80,7 @@ async function holdsAny({ env, packuments }: Context, wanted: WantedNames): Prom
   const last = wanted.at(-1)?.name;
   if (first === undefined || last === undefined) return false;
   if (await packuments.heldMetadata(first)) return true;
-  const prefix = createPackumentPrefix(packuments.form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(packuments.form, env.registry);
   const storage = await createStorageDriver(env);
   for await (const key of storage.list(prefix, { after: packuments.keyOf(first), limit: 1 })) {
     return key <= packuments.keyOf(last);

@@ -1,5 +1,5 @@
-import { createPackumentPrefix, createStorageDriver } from '@_all_docs/cache';
-import type { PackumentForm } from '@_all_docs/packument';
+import { createStorageDriver } from '@_all_docs/cache';
+import { documentPrefix, type PackumentForm } from '@_all_docs/packument';
 import { PAGE_LIMIT } from '@_all_docs/partition';
 import type { Env } from '../interfaces.js';
 import { pivotsFor } from './learned-pivots.js';
@@ -127,7 +127,7 @@ async function listRequests(selection: RangeSelection, packages: number, env: En
 /** Mean size of the first documents held; `undefined` when too few are to mean anything. */
 async function sampleBytes(env: Env, form: PackumentForm): Promise<number | undefined> {
   const storage = await createStorageDriver(env);
-  const prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(form, env.registry);
   let count = 0;
   let bytes = 0;
   for await (const key of storage.list(prefix, { limit: SAMPLE })) {

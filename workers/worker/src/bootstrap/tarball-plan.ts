@@ -1,5 +1,5 @@
-import { createPackumentPrefix, createStorageDriver, decodeCacheKey } from '@_all_docs/cache';
-import { PackumentClient, type PackumentForm } from '@_all_docs/packument';
+import { createStorageDriver, decodeCacheKey } from '@_all_docs/cache';
+import { documentPrefix, PackumentClient, type PackumentForm } from '@_all_docs/packument';
 import { readDists } from '@_all_docs/registry';
 import type { Env } from '../interfaces.js';
 import type { Selection } from './selection.js';
@@ -50,7 +50,7 @@ async function countIn(names: Iterable<string>, packuments: PackumentClient, env
 /** Names of the first documents that are held. */
 async function someHeld(form: PackumentForm, env: Env): Promise<string[]> {
   const storage = await createStorageDriver(env);
-  const prefix = createPackumentPrefix(form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(form, env.registry);
   const names: string[] = [];
   for await (const key of storage.list(prefix, { limit: SAMPLE })) {
     const decoded = decodeCacheKey(key);

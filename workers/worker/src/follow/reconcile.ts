@@ -1,5 +1,6 @@
-import { compareBytes, createPackumentPrefix, unhex } from '@_all_docs/cache';
+import { compareBytes, unhex } from '@_all_docs/cache';
 import { type ChangeLog, readCursor } from '@_all_docs/changes';
+import { documentPrefix } from '@_all_docs/packument';
 import { heldRanges, heldRows, type KeyRange, PartitionClient } from '@_all_docs/partition';
 import { type ChangedMark, isUpToDate, newMark } from '@_all_docs/registry';
 import { bootstrap } from '../bootstrap/bootstrap.js';
@@ -132,7 +133,7 @@ async function* sideBySide(
     ranges.some((range) => contains(range, { startKey, endKey })),
   );
   const rows = heldRows(client, within)[Symbol.asyncIterator]();
-  const prefix = createPackumentPrefix(packuments.form === 'full' ? 'packument' : 'abbreviated', env.registry);
+  const prefix = documentPrefix(packuments.form, env.registry);
   const keys = storage.list(prefix)[Symbol.asyncIterator]();
   try {
     let [row, key] = await Promise.all([rows.next(), keys.next()]);
