@@ -46,7 +46,7 @@ const entry = (body: Uint8Array | string, more: Partial<EntryMetadata> = {}): St
   return { body: bytes, metadata: metadata({ size: bytes.length, ...more }) };
 };
 const textOf = (stored: StoredEntry | undefined) =>
-  stored && new TextDecoder('utf-8', { ignoreBOM: true }).decode(stored.body);
+  stored && new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(stored.body);
 
 /** What every {@link StorageDriver} must do, whatever it is made of. */
 export function storageDriverContract({ name, create, reopen, destroy, traits = {} }: StorageContract): void {
@@ -726,7 +726,7 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         titled('keeps everything for the next one', reopen ? undefined : { reason: 'nothing outlives this driver' }),
         async () => {
           const own = await create();
-          const names = within(own);
+          const names = within(own).filter(({ text }) => !traits.reserved?.value.includes(text));
           await inParallel(names, 8, ({ text }) => own.write(text, entry(text, { etag: 'e', encoding: 'br' })));
           await own.delete('a');
           await own.touch('A', { etag: 'touched' });

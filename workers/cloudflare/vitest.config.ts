@@ -1,5 +1,6 @@
-import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { spareNames } from './test/_spare-names.ts';
 
 // Nothing leaves the machine: no usage data, no look-up of where it stands.
 Object.assign(process.env, {
@@ -8,8 +9,18 @@ Object.assign(process.env, {
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
 });
 
-/** Runs inside workerd, on the bindings of `wrangler.jsonc`. */
+/** Runs inside workerd, on the bindings of `wrangler.jsonc` and on spare ones of each kind, empty at first. */
 export default defineConfig({
-  plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.jsonc' } })],
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: './wrangler.jsonc' },
+      miniflare: {
+        kvNamespaces: spareNames('KV'),
+        r2Buckets: spareNames('R2'),
+        d1Databases: spareNames('D1'),
+        bindings: { MIGRATIONS: await readD1Migrations(`${import.meta.dirname}/migrations`) },
+      },
+    })),
+  ],
   test: { name: 'cloudflare', include: ['test/**/*.test.ts'], testTimeout: 60_000 },
 });

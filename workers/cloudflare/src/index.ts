@@ -1,2 +1,9 @@
 /** @module Cloudflare bindings of the core. The Durable Objects have an entry of their own, `./objects`: they load nowhere else. */
 export type { Bindings } from './bindings.js';
+export { CacheApiDriver, type CacheApiOptions } from './cache-api-driver.js';
+export { D1OrderedStore } from './d1-ordered-store.js';
+export { DurableObjectOrderedStore } from './durable-object-ordered-store.js';
+export { CloudflareStorageDriver, type CloudflareStorageOptions } from './kv-driver.js';
+export { R2BlobBackend } from './r2-blob-backend.js';
+export { R2StorageDriver } from './r2-driver.js';
+export { ReplicaStore } from './replica-store.js';
