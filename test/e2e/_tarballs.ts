@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ask } from '../fake-origin/client.ts';
 import type { FakeOrigin } from '../fake-origin/index.ts';
-import { type CliOptions, type RunningCli, startCli, until } from './cli.ts';
+import { type CliOptions, type RunningCli, startCli, tempDir, until } from './cli.ts';
 
 /** A version as its document has it. */
 export interface Version {
@@ -90,4 +90,14 @@ export function servedIntegrities(
       return status === 200 ? `sha512-${createHash('sha512').update(raw).digest('base64')}` : status;
     }),
   );
+}
+
+/** `serve` in front of an origin, over a cache of its own. */
+export async function serveFrom({ url }: Pick<FakeOrigin, 'url'>): Promise<{ url: string; stop(): Promise<void> }> {
+  const served = await startServe(['--registry', url, '--cache', tempDir()]);
+  const stop = async () => {
+    served.kill('SIGTERM');
+    await served.done;
+  };
+  return { url: `${served.url}/npm`, stop };
 }
