@@ -13,6 +13,7 @@ Object.assign(process.env, {
 export default defineConfig({
   plugins: [
     cloudflareTest(async () => ({
+      main: './test/_worker.ts',
       wrangler: { configPath: './wrangler.jsonc' },
       miniflare: {
         kvNamespaces: spareNames('KV'),

@@ -3,6 +3,7 @@ export type { Bindings } from './bindings.js';
 export { CacheApiDriver, type CacheApiOptions } from './cache-api-driver.js';
 export { D1OrderedStore } from './d1-ordered-store.js';
 export { DurableObjectOrderedStore } from './durable-object-ordered-store.js';
+export { DurableObjectQueue, type DurableObjectQueueOptions } from './durable-object-queue.js';
 export { CloudflareStorageDriver, type CloudflareStorageOptions } from './kv-driver.js';
 export { R2BlobBackend } from './r2-blob-backend.js';
 export { R2StorageDriver } from './r2-driver.js';

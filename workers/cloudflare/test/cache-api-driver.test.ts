@@ -10,5 +10,9 @@ storageDriverContract({
     count += 1;
     return new CacheApiDriver(await caches.open(`contract-${count}`));
   },
-  traits: { cannotDecode, unlisted: { reason: 'the Cache API cannot list' } },
+  traits: {
+    cannotDecode,
+    unlisted: { reason: 'the Cache API cannot list' },
+    lastWriteWins: { reason: 'the Cache API has no compare-and-set' },
+  },
 });
