@@ -9,6 +9,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/packument': [],
   'packages/checkpoint': [],
   'packages/changes': [],
+  'packages/tier': [],
   'packages/content': [],
   'packages/registry': ['edge.ts'],
   'packages/origin': [],

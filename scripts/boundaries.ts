@@ -9,7 +9,7 @@ import { members } from './members.ts';
 /** Each layer may import only from those before it; the first two are leaves. */
 const LAYERS = [
   ['http', 'cache'],
-  ['partition', 'packument', 'content', 'changes'],
+  ['partition', 'packument', 'content', 'changes', 'tier'],
   ['checkpoint', 'registry'],
   ['origin'],
   ['worker'],

@@ -11,6 +11,8 @@ export interface StorageTraits {
   maxValueBytes?: { value: number; reason: string };
   /** Codings that `get` cannot undo on this runtime; gzip and identity are always required. */
   cannotDecode?: { value: readonly EntryEncoding[]; reason: string };
+  /** The driver makes the notes `tier` and `large` itself, and shows them to nobody. */
+  ownNotes?: { reason: string };
   /** Many small writes take too long here. */
   slow?: { reason: string };
   /** The store cannot list: `list` is `ERR_NO_INDEX`. */
@@ -201,6 +203,14 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
           expect(sameBytes(stored?.body, body)).toBe(true);
         },
       );
+
+      it.skipIf(traits.ownNotes)(titled('that wrappers note comes back exactly', traits.ownNotes), async () => {
+        const tier = { asOf: 1_700_000_000_000.125, absent: true };
+        const large = { key: 'object:é', size: 12, digest: 'sha256-x' };
+        await driver.write('metadata:noted', entry('x', { tier, large }));
+        expect(await driver.head('metadata:noted')).toMatchObject({ tier, large });
+        expect((await driver.read('metadata:noted'))?.metadata).toMatchObject({ tier, large });
+      });
 
       it('that was not given is not there', async () => {
         await driver.write('metadata:bare', { body: utf8('x'), metadata: metadata({ size: 1, etag: undefined }) });

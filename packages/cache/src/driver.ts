@@ -23,6 +23,10 @@ export interface EntryMetadata {
   digest?: string | undefined;
   /** Epoch milliseconds from which on the store may let go of the entry by itself, where it can; never where this is absent. */
   expiresAt?: number | undefined;
+  /** Noted by a tiered cache on what its tiers hold, and on nothing else: as of when the primary said so, and whether it said "nothing". */
+  tier?: { asOf: number; absent?: boolean } | undefined;
+  /** Noted on a reference to a large body: where the body lies, and what it is. */
+  large?: { key: string; size: number; digest: string } | undefined;
 }
 
 export interface StoredEntry {
