@@ -325,7 +325,10 @@ export class TieredCache extends StorageDriver {
       if (this.#fills >= FILLS_AT_ONCE) tier.stats.skipped += 1;
       else {
         this.#fills += 1;
-        this.#behind(tier.fill(key, entry).finally(() => void (this.#fills -= 1)));
+        const over = () => {
+          this.#fills -= 1;
+        };
+        this.#behind(tier.fill(key, entry).finally(over));
       }
     }
   }
