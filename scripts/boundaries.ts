@@ -10,7 +10,7 @@ import { members } from './members.ts';
 const LAYERS = [
   ['http', 'cache'],
   ['partition', 'packument', 'content', 'changes', 'tier'],
-  ['checkpoint', 'registry'],
+  ['checkpoint', 'registry', 'postgres'],
   ['origin'],
   ['worker'],
   ['worker-node', 'worker-cloudflare'],
