@@ -15,7 +15,14 @@ const PACKAGES: Record<string, string[]> = {
   'packages/registry': ['edge.ts'],
   'packages/origin': [],
   'workers/worker': [],
-  'workers/node': ['bullmq-queue.ts', 'check-worker.ts', 'derive-worker.ts', 'postgres.ts', 'serve.ts', 'serve-worker.ts'],
+  'workers/node': [
+    'bullmq-queue.ts',
+    'check-worker.ts',
+    'derive-worker.ts',
+    'postgres.ts',
+    'serve.ts',
+    'serve-worker.ts',
+  ],
   'workers/cloudflare': ['objects.ts', 'worker.ts'],
   'workers/cli': ['main.ts'],
 };

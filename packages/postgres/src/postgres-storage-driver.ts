@@ -52,7 +52,7 @@ export class PostgresStorageDriver extends StorageDriver {
   }
 
   /** Makes the tables now instead of at the first call, so that trouble shows before work begins. */
-  open(): Promise<void> {
+  ready(): Promise<void> {
     return this.#database.ready();
   }
 

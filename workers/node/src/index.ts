@@ -23,6 +23,7 @@ export { ReplicaSource, type SourceEntry } from './replica-source.js';
 export { type Durability, SqliteFile } from './sqlite-file.js';
 export { SqliteOrderedStore } from './sqlite-ordered-store.js';
 export { SqliteStorageDriver } from './sqlite-storage-driver.js';
+export { SqliteSyncDatabase } from './sqlite-sync-database.js';
 export { type SweepBlobsOptions, sweepBlobsNowAndThen } from './sweep-blobs.js';
 export {
   type ClosableStreamingTransport,
