@@ -50,11 +50,11 @@ describe.skipIf(reason)(`PostgreSQL${reason ? ` (off: ${reason})` : ''}`, () => 
 
     it('of a newer version are left alone with ERR_CACHE_NEWER', async () => {
       const driver = openPostgres(server.url, { schema: 'newer' });
-      await driver.open();
+      await driver.ready();
       const client = postgres(server.url, { max: 1 });
       await client`INSERT INTO newer.migrations (version) VALUES (99)`;
       const later = openPostgres(server.url, { schema: 'newer' });
-      expect(await codeOf(() => later.open())).toBe('ERR_CACHE_NEWER');
+      expect(await codeOf(() => later.ready())).toBe('ERR_CACHE_NEWER');
       expect(await codeOf(() => later.read('a'))).toBe('ERR_CACHE_NEWER');
       for (const each of [driver, later]) await each.close();
       await client.end();
@@ -125,7 +125,7 @@ describe.skipIf(reason)(`PostgreSQL${reason ? ` (off: ${reason})` : ''}`, () => 
   });
   it('that is killed and comes back has everything that was acknowledged, and nobody needs to begin anew', async () => {
     const driver = openPostgres(server.url, { schema: 'killed', connections: 3 });
-    await driver.open();
+    await driver.ready();
     const acknowledged = new Set<string>();
     const codes = new Set<string>();
     let going = true;
