@@ -23,5 +23,10 @@ export default defineConfig({
       },
     })),
   ],
-  test: { name: 'cloudflare', include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    name: 'cloudflare',
+    globalSetup: ['./test/_registry.ts'],
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+  },
 });

@@ -8,6 +8,7 @@ export type CacheErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_DISK_FULL'
   | 'ERR_KEY_TOO_LONG'
+  | 'ERR_NO_BINDING'
   | 'ERR_NO_INDEX'
   | 'ERR_NO_STORAGE'
   | 'ERR_STORAGE_READ'

@@ -6,6 +6,7 @@ type Packed = [
   encoding: EntryMetadata['encoding'],
   size: number,
   digest: string,
+  expiresAt: number | null | undefined,
   ...validators: (string | null | undefined)[],
 ];
 
@@ -15,8 +16,8 @@ export async function pack({ body, metadata }: StoredEntry): Promise<string> {
 }
 
 export function packMetadata(metadata: EntryMetadata): string {
-  const { storedAt, encoding, size, digest = '', etag, lastModified, rev, modified } = metadata;
-  const packed: Packed = [storedAt, encoding, size, digest, etag, lastModified, rev, modified];
+  const { storedAt, encoding, size, digest = '', expiresAt, etag, lastModified, rev, modified } = metadata;
+  const packed: Packed = [storedAt, encoding, size, digest, expiresAt, etag, lastModified, rev, modified];
   return JSON.stringify(packed).replace(
     /[\x7f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -26,9 +27,9 @@ export function packMetadata(metadata: EntryMetadata): string {
 /** What {@link pack} was given; `ERR_CORRUPT` for what somebody else put there. */
 export function unpack(key: string, packed: string | null | undefined): EntryMetadata {
   try {
-    const [storedAt, encoding, size, digest, ...rest] = JSON.parse(packed as string) as Packed;
+    const [storedAt, encoding, size, digest, expiresAt, ...rest] = JSON.parse(packed as string) as Packed;
     const [etag, lastModified, rev, modified] = rest.map((value) => value ?? undefined);
-    return { storedAt, encoding, size, digest, etag, lastModified, rev, modified };
+    return { storedAt, encoding, size, digest, expiresAt: expiresAt ?? undefined, etag, lastModified, rev, modified };
   } catch (cause) {
     throw new CacheError('ERR_CORRUPT', `${key} was not stored by this program; delete it`, { cause });
   }

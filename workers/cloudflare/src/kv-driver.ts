@@ -15,12 +15,12 @@ const MAX_KEY_BYTES = 512;
 const MAX_METADATA_BYTES = 1_024;
 const MAX_VALUE_BYTES = 25 * 1024 * 1024;
 const PAGE = 1_000;
+/** KV lets go of nothing sooner. */
+const MIN_KEEP_MS = 60_000;
 
 export interface CloudflareStorageOptions {
   /** Takes bodies over KV's 25 MiB; KV then holds a reference. Without it they are `ERR_VALUE_TOO_LARGE`. */
   large?: StorageDriver | undefined;
-  /** Seconds after which what is written goes by itself, 60 at least; never unless told. */
-  expirationTtl?: number | undefined;
   /** Seconds for which a data centre may answer reads from its own copy, 30 at least; KV's own 60 unless told. */
   cacheTtl?: number | undefined;
 }
@@ -31,7 +31,7 @@ const ELSEWHERE = 'large';
 /**
  * Entries in Workers KV: read everywhere, fast where they were read lately. A write is seen elsewhere after up to 60
  * seconds, and the last one wins: there is no compare-and-set, so a `touch` beside a `write` may undo it. KV takes one
- * write a second of a key.
+ * write a second of a key. What expires goes by itself.
  */
 export class CloudflareStorageDriver extends StorageDriver {
   override readonly maxKeyBytes = MAX_KEY_BYTES;
@@ -65,7 +65,8 @@ export class CloudflareStorageDriver extends StorageDriver {
 
   async write(key: string, entry: StoredEntry): Promise<void> {
     assertKv(key);
-    const { large, expirationTtl } = this.#options;
+    const { large } = this.#options;
+    const { expiresAt } = entry.metadata;
     const metadata = await pack(entry);
     // KV counts it as JSON.
     const bytes = JSON.stringify(metadata).length;
@@ -80,7 +81,7 @@ export class CloudflareStorageDriver extends StorageDriver {
     if (isLarge) await large?.write(key, entry);
     const put = this.#kv.put(key, isLarge ? '' : entry.body, {
       metadata: isLarge ? ELSEWHERE : metadata,
-      ...(expirationTtl ? { expirationTtl } : {}),
+      ...(expiresAt && { expiration: Math.ceil(Math.max(expiresAt, this.clock.now() + MIN_KEEP_MS) / 1_000) }),
     });
     await guard('ERR_STORAGE_WRITE', key, put);
   }
