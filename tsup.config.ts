@@ -14,7 +14,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/content': [],
   'packages/registry': ['edge.ts'],
   'packages/origin': [],
-  'workers/worker': [],
+  'workers/worker': ['queues.ts'],
   'workers/node': [
     'bullmq-queue.ts',
     'check-worker.ts',

@@ -6,7 +6,7 @@ import {
   WorkerError,
   type WorkItem,
   type WorkQueue,
-} from '@_all_docs/worker';
+} from '@_all_docs/worker/queues';
 
 /**
  * Work in Cloudflare Queues, which brings it by itself: leases are given from the batch that the `queue` handler was

@@ -4,7 +4,6 @@ import { type StreamingTransport, webCodec, withRedirects } from '@_all_docs/htt
 import type { Env, Logger } from '@_all_docs/worker';
 import type { Bindings } from './bindings.js';
 import { systemClock } from './clock.js';
-import { CloudflareQueue } from './cloudflare-queue.js';
 import { digestHashers } from './digest-hashers.js';
 import { DurableObjectQueue } from './durable-object-queue.js';
 import { createFetchStreaming, createFetchTransport } from './fetch-transport.js';
@@ -30,7 +29,8 @@ const LINES = {
 
 /**
  * Binds the core to Workers; asks nobody, so every request may make its own. `ERR_NO_BINDING` names each binding that is
- * missing, with its line of `wrangler.jsonc`.
+ * missing, with its line of `wrangler.jsonc`. The queue is the Durable Object's; whoever prefers Cloudflare Queues puts
+ * a `CloudflareQueue` in its place.
  */
 export function createEnv(bindings: Bindings, ctx?: Pick<ExecutionContext, 'waitUntil'>): CloudflareEnv {
   const missing = Object.entries(LINES).filter(([name]) => !bindings[name as keyof Bindings]);
@@ -38,7 +38,7 @@ export function createEnv(bindings: Bindings, ctx?: Pick<ExecutionContext, 'wait
     const lines = missing.map(([name, line]) => `${name}: ${line}`).join('\n');
     throw new CacheError('ERR_NO_BINDING', `bindings are missing; add to wrangler.jsonc\n${lines}`);
   }
-  const { PACKUMENTS, BLOBS, REPLICA, REGISTRY, ORIGIN, WORK_QUEUE, WORK } = bindings as Required<Bindings>;
+  const { PACKUMENTS, BLOBS, REPLICA, REGISTRY, ORIGIN, WORK_QUEUE } = bindings as Required<Bindings>;
   const options = { userAgent: '_all_docs (+npm:@_all_docs/worker-cloudflare)' };
   return {
     origin: normalizeOrigin(ORIGIN || REGISTRY),
@@ -46,7 +46,7 @@ export function createEnv(bindings: Bindings, ctx?: Pick<ExecutionContext, 'wait
     storage: new CloudflareStorageDriver(PACKUMENTS, { large: new R2StorageDriver(BLOBS) }),
     blobs: new R2BlobBackend(BLOBS),
     ordered: new ReplicaStore(REPLICA.getByName('replica')),
-    queue: WORK_QUEUE ? new DurableObjectQueue(WORK_QUEUE) : WORK && new CloudflareQueue(WORK),
+    queue: WORK_QUEUE && new DurableObjectQueue(WORK_QUEUE),
     transport: withRedirects(createFetchTransport(options)),
     streaming: createFetchStreaming(options),
     hashers: digestHashers,

@@ -7,7 +7,7 @@ import {
   WorkerError,
   type WorkItem,
   type WorkQueue,
-} from '@_all_docs/worker';
+} from '@_all_docs/worker/queues';
 import { systemClock } from './clock.js';
 import type { TakeOptions, WorkQueueObject } from './work-queue-object.js';
 

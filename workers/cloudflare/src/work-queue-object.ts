@@ -8,7 +8,7 @@ import {
   WorkerError,
   type WorkItem,
   type WorkResult,
-} from '@_all_docs/worker';
+} from '@_all_docs/worker/queues';
 import { DurableObject } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
 
@@ -17,14 +17,11 @@ const MAX_ITEM_BYTES = 128_000;
 /** Items worked on by one alarm: each has its share of the 1,000 requests that an invocation may make. */
 const ALARM_ITEMS = 10;
 const LEASE_MS = 5 * 60_000;
-const [WAITING, LEASED, DEAD] = [0, 1, 2];
 
-const TABLE = `
-  CREATE TABLE IF NOT EXISTS items (
-    seq INTEGER PRIMARY KEY, id TEXT, item TEXT, priority INTEGER, attempts INTEGER,
-    state INTEGER, due INTEGER, lease TEXT, error TEXT);
-  CREATE INDEX IF NOT EXISTS items_id ON items (id, state);
-  CREATE INDEX IF NOT EXISTS items_next ON items (state, priority, seq, due);`;
+/** `state` is 0 for what waits (until it is `due`), 1 for what is leased (until then), 2 for what is dead. */
+const TABLE = `CREATE TABLE IF NOT EXISTS items (seq INTEGER PRIMARY KEY, id, item, priority, attempts, state, due, lease, error);
+CREATE INDEX IF NOT EXISTS items_id ON items (id, state);
+CREATE INDEX IF NOT EXISTS items_next ON items (state, priority, seq, due)`;
 
 type Row = { seq: number; id: string; item: string; priority: number; attempts: number; error: string | null };
 
@@ -56,8 +53,8 @@ export class WorkQueueObject extends DurableObject<Bindings> {
 
   /** 202; 400 for what is no work item, 404 and 405 for any other request. */
   override async fetch(request: Request): Promise<Response> {
-    if (new URL(request.url).pathname !== '/enqueue') return refusal(404, 'there is POST /enqueue');
-    if (request.method !== 'POST') return refusal(405, 'there is POST /enqueue');
+    const isEnqueue = new URL(request.url).pathname === '/enqueue';
+    if (!isEnqueue || request.method !== 'POST') return refusal(isEnqueue ? 405 : 404, 'there is POST /enqueue');
     try {
       const items = [await request.json()].flat() as WorkItem[];
       await this.enqueue(items);
@@ -82,10 +79,10 @@ export class WorkQueueObject extends DurableObject<Bindings> {
     this.ctx.storage.transactionSync(() => {
       for (const [id, item, priority, attempts] of rows) {
         if (this.#waits(id)) continue;
-        this.#sql.exec('DELETE FROM items WHERE id = ? AND state = ?', id, DEAD);
-        this.#sql.exec(
-          'INSERT INTO items (id, item, priority, attempts, state, due) VALUES (?, ?, ?, ?, ?, ?)',
-          ...[id, item, priority, attempts, WAITING, now],
+        this.#rows('DELETE FROM items WHERE id = ? AND state = 2', id);
+        this.#rows(
+          'INSERT INTO items (id, item, priority, attempts, state, due) VALUES (?, ?, ?, ?, 0, ?)',
+          ...[id, item, priority, attempts, now],
         );
       }
     });
@@ -99,17 +96,13 @@ export class WorkQueueObject extends DurableObject<Bindings> {
     leaseMs = LEASE_MS,
   }: TakeOptions = {}): Promise<Lease[] | undefined> {
     this.#expire();
-    const { leased } = this.#sql
-      .exec<{ leased: number }>('SELECT count(*) leased FROM items WHERE state = ?', LEASED)
-      .one();
-    const free = concurrency - leased;
+    const free = concurrency - this.#number('count(*)', 'state = 1');
     if (free <= 0) return undefined;
     const now = this.clock.now();
     const token = crypto.randomUUID();
     const rows = this.#rows(
-      `UPDATE items SET state = ?1, due = ?2, lease = ?3 WHERE seq IN (
-         SELECT seq FROM items WHERE state = ?4 AND due <= ?5 ORDER BY priority, seq LIMIT ?6) RETURNING *`,
-      ...[LEASED, now + leaseMs, token, WAITING, now, Math.min(limit, free)],
+      'UPDATE items SET state = 1, due = ?, lease = ? WHERE seq IN (SELECT seq FROM items WHERE state = 0 AND due <= ? ORDER BY priority, seq LIMIT ?) RETURNING *',
+      ...[now + leaseMs, token, now, Math.min(limit, free)],
     );
     await this.#wakeWhenDue();
     rows.sort((a, b) => a.priority - b.priority || a.seq - b.seq);
@@ -118,7 +111,7 @@ export class WorkQueueObject extends DurableObject<Bindings> {
 
   /** These are done. What is not leased any more is left alone, here and below. */
   async ack(leases: string[]): Promise<void> {
-    for (const { seq } of this.#leased(leases)) this.#sql.exec('DELETE FROM items WHERE seq = ?', seq);
+    for (const { seq } of this.#leased(leases)) this.#rows('DELETE FROM items WHERE seq = ?', seq);
   }
 
   /** These are tried again later, or dead after the last try. */
@@ -130,21 +123,20 @@ export class WorkQueueObject extends DurableObject<Bindings> {
   /** These are given back untried. */
   async release(leases: string[]): Promise<void> {
     for (const { seq } of this.#leased(leases)) {
-      this.#sql.exec('UPDATE items SET state = ?, due = 0 WHERE seq = ?', WAITING, seq);
+      this.#rows('UPDATE items SET state = 0, due = 0 WHERE seq = ?', seq);
     }
     await this.#wakeWhenDue();
   }
 
   async size(): Promise<QueueSize> {
     this.#expire();
-    const counts = this.#sql.exec<{ state: number; n: number }>('SELECT state, count(*) n FROM items GROUP BY state');
-    const by = new Map([...counts].map(({ state, n }) => [state, n]));
-    return { waiting: by.get(WAITING) ?? 0, leased: by.get(LEASED) ?? 0, dead: by.get(DEAD) ?? 0 };
+    const [waiting, leased, dead] = [0, 1, 2].map((state) => this.#number('count(*)', `state = ${state}`));
+    return { waiting, leased, dead } as QueueSize;
   }
 
   /** Items that were given up, oldest first, with what went wrong last. Enqueue one again to have it tried anew. */
   async dead(limit = 100): Promise<{ item: WorkItem; error: string }[]> {
-    const rows = this.#rows('SELECT * FROM items WHERE state = ? ORDER BY seq LIMIT ?', DEAD, limit);
+    const rows = this.#rows('SELECT * FROM items WHERE state = 2 ORDER BY seq LIMIT ?', limit);
     return rows.map((row) => ({ item: itemOf(row), error: row.error ?? '' }));
   }
 
@@ -166,12 +158,12 @@ export class WorkQueueObject extends DurableObject<Bindings> {
   #leased(leases: string[]): Row[] {
     return leases.flatMap((lease) => {
       const [seq = '', token = ''] = lease.split(':');
-      return this.#rows('SELECT * FROM items WHERE seq = ? AND lease = ? AND state = ?', seq, token, LEASED);
+      return this.#rows('SELECT * FROM items WHERE seq = ? AND lease = ? AND state = 1', seq, token);
     });
   }
 
   #expire(): void {
-    const rows = this.#rows('SELECT * FROM items WHERE state = ? AND due <= ?', LEASED, this.clock.now());
+    const rows = this.#rows('SELECT * FROM items WHERE state = 1 AND due <= ?', this.clock.now());
     for (const row of rows) this.#retry(row, 'the lease ended before the work');
   }
 
@@ -179,28 +171,31 @@ export class WorkQueueObject extends DurableObject<Bindings> {
     const isDead = attempts + 1 >= QUEUE_ATTEMPTS;
     if (!isDead && this.#waits(id)) {
       // Enqueued again meanwhile: that one is the same item.
-      this.#sql.exec('DELETE FROM items WHERE seq = ?', seq);
+      this.#rows('DELETE FROM items WHERE seq = ?', seq);
       return;
     }
-    this.#sql.exec(
+    this.#rows(
       'UPDATE items SET state = ?, due = ?, attempts = ?, error = ? WHERE seq = ?',
-      ...[isDead ? DEAD : WAITING, this.clock.now() + QUEUE_BACKOFF_MS * 2 ** attempts, attempts + 1, error, seq],
+      ...[isDead ? 2 : 0, this.clock.now() + QUEUE_BACKOFF_MS * 2 ** attempts, attempts + 1, error, seq],
     );
   }
 
   #waits(id: string): boolean {
-    return this.#rows('SELECT * FROM items WHERE id = ? AND state = ?', id, WAITING).length > 0;
+    return this.#rows('SELECT * FROM items WHERE id = ? AND state = 0', id).length > 0;
   }
 
   /** Sets the alarm for the next item that is due, where the object does the work itself. */
   async #wakeWhenDue(): Promise<void> {
     if (!this.process) return;
-    const { due } = this.#sql
-      .exec<{ due: number | null }>('SELECT min(due) due FROM items WHERE state < ?', DEAD)
-      .one();
-    const alarm = await this.ctx.storage.getAlarm();
-    if (due === null) await this.ctx.storage.deleteAlarm();
-    else if (due !== alarm) await this.ctx.storage.setAlarm(due);
+    const { storage } = this.ctx;
+    const due = this.#number<number | null>('min(due)', 'state < 2');
+    if (due === null) await storage.deleteAlarm();
+    else if (due !== (await storage.getAlarm())) await storage.setAlarm(due);
+  }
+
+  /** What an aggregate says of some items; `null` where `min` has none. */
+  #number<Value extends number | null = number>(what: string, where: string): Value {
+    return this.#sql.exec<{ n: Value }>(`SELECT ${what} n FROM items WHERE ${where}`).one().n;
   }
 
   #rows(sql: string, ...values: (string | number)[]): Row[] {
@@ -218,5 +213,5 @@ function keyOf(id: string): string {
 }
 
 function refusal(status: number, error: string): Response {
-  return Response.json({ error }, { status, ...(status === 405 ? { headers: { allow: 'POST' } } : {}) });
+  return Response.json({ error }, { status, headers: { allow: 'POST' } });
 }
