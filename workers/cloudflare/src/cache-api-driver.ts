@@ -7,7 +7,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { guard, pack, unpack, whole } from './entry.js';
+import { pack, reading, unpack, whole, writing } from './entry.js';
 
 const HEADER = 'x-all-docs-entry';
 
@@ -35,7 +35,7 @@ export class CacheApiDriver extends StorageDriver {
   async read(key: string): Promise<StoredEntry | undefined> {
     const found = await this.#match(key);
     if (!found) return undefined;
-    return whole(key, metadataOf(key, found), await guard('ERR_STORAGE_READ', key, found.arrayBuffer()));
+    return whole(key, metadataOf(key, found), await reading(key, found.arrayBuffer()));
   }
 
   async head(key: string): Promise<EntryMetadata | undefined> {
@@ -52,11 +52,11 @@ export class CacheApiDriver extends StorageDriver {
   async write(key: string, entry: StoredEntry): Promise<void> {
     const url = this.#url(key);
     const headers = { [HEADER]: await pack(entry), 'cache-control': `max-age=${this.#maxAge}` };
-    await guard('ERR_STORAGE_WRITE', key, this.#cache.put(url, new Response(entry.body, { headers })));
+    await writing(key, this.#cache.put(url, new Response(entry.body, { headers })));
   }
 
   async delete(key: string): Promise<void> {
-    await guard('ERR_STORAGE_WRITE', key, this.#cache.delete(this.#url(key)));
+    await writing(key, this.#cache.delete(this.#url(key)));
   }
 
   // biome-ignore lint/correctness/useYield: there is nothing to give
@@ -65,7 +65,7 @@ export class CacheApiDriver extends StorageDriver {
   }
 
   #match(key: string): Promise<Response | undefined> {
-    return guard('ERR_STORAGE_READ', key, this.#cache.match(this.#url(key)));
+    return reading(key, this.#cache.match(this.#url(key)));
   }
 
   /** In the query, where no dots are resolved. */

@@ -1,5 +1,5 @@
 import type { OrderedStore, RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
-import { guard } from './entry.js';
+import { reading, writing } from './entry.js';
 import { checks, GET, isRefusal, listPages, pageOf, type Statement, writes } from './rows.js';
 
 /**
@@ -16,14 +16,14 @@ export class D1OrderedStore implements OrderedStore {
   }
 
   async get(key: string): Promise<string | undefined> {
-    const value = await guard('ERR_STORAGE_READ', key, this.#prepare([GET, [key]]).first<string>('value'));
+    const value = await reading(key, this.#prepare([GET, [key]]).first<string>('value'));
     return value ?? undefined;
   }
 
   list(range: RowRange = {}): AsyncIterable<[key: string, value: string]> {
     return listPages(range, (asked) => {
       const rows = this.#prepare(pageOf(asked)).raw<[string, string]>();
-      return guard('ERR_STORAGE_READ', asked.start ?? '', rows);
+      return reading(asked.start ?? '', rows);
     });
   }
 
@@ -37,7 +37,7 @@ export class D1OrderedStore implements OrderedStore {
         throw error;
       },
     );
-    return guard('ERR_STORAGE_WRITE', changes[0]?.key ?? '', done);
+    return writing(changes[0]?.key ?? '', done);
   }
 
   #prepare([sql, values]: Statement): D1PreparedStatement {

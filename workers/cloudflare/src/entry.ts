@@ -44,11 +44,20 @@ export async function whole(key: string, metadata: EntryMetadata, buffer: ArrayB
   throw new CacheError('ERR_CORRUPT', `the stored bytes of ${key} do not match their digest; fetch the entry again`);
 }
 
-/** What the host's promise gives; its trouble bears a code. */
-export async function guard<T>(code: CacheErrorCode, key: string, work: Promise<T>): Promise<T> {
+/** What a read of the host gives; its trouble is `ERR_STORAGE_READ`. */
+export function reading<T>(key: string, work: Promise<T>): Promise<T> {
+  return guarded('ERR_STORAGE_READ', key, work);
+}
+
+/** What a write of the host gives; its trouble is `ERR_STORAGE_WRITE`. */
+export function writing<T>(key: string, work: Promise<T>): Promise<T> {
+  return guarded('ERR_STORAGE_WRITE', key, work);
+}
+
+async function guarded<T>(code: CacheErrorCode, key: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    throw new CacheError(code, `${key}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new CacheError(code, `${key}: ${(cause as Error).message}`, { cause });
   }
 }

@@ -9,7 +9,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { guard, pack, unpack, whole } from './entry.js';
+import { pack, reading, unpack, whole, writing } from './entry.js';
 
 const MAX_KEY_BYTES = 512;
 const MAX_METADATA_BYTES = 1_024;
@@ -83,12 +83,12 @@ export class CloudflareStorageDriver extends StorageDriver {
       metadata: isLarge ? ELSEWHERE : metadata,
       ...(expiresAt && { expiration: Math.ceil(Math.max(expiresAt, this.clock.now() + MIN_KEEP_MS) / 1_000) }),
     });
-    await guard('ERR_STORAGE_WRITE', key, put);
+    await writing(key, put);
   }
 
   async delete(key: string): Promise<void> {
     assertKv(key);
-    await guard('ERR_STORAGE_WRITE', key, this.#kv.delete(key));
+    await writing(key, this.#kv.delete(key));
     await this.#options.large?.delete(key);
   }
 
@@ -98,7 +98,7 @@ export class CloudflareStorageDriver extends StorageDriver {
     let cursor = resume && resume.prefix === prefix && resume.after === after ? resume.cursor : null;
     for (let left = limit; left > 0; ) {
       const asked = { prefix, cursor, limit: cursor !== null || after === undefined ? Math.min(PAGE, left) : PAGE };
-      const page = await guard('ERR_STORAGE_READ', prefix, this.#kv.list(asked));
+      const page = await reading(prefix, this.#kv.list(asked));
       for (const { name } of page.keys) {
         if (after !== undefined && compareBytes(name, after) <= 0) continue;
         if (left-- <= 0) return;
@@ -124,7 +124,7 @@ export class CloudflareStorageDriver extends StorageDriver {
     const options = { type, ...(cacheTtl ? { cacheTtl } : {}) };
     // biome-ignore lint/suspicious/noExplicitAny: the overloads know each type by itself, not their union
     const get = this.#kv.getWithMetadata<string>(key, options as any) as Promise<any>;
-    const { value, metadata } = await guard('ERR_STORAGE_READ', key, get);
+    const { value, metadata } = await reading(key, get);
     if (value === null) return undefined;
     if (metadata !== ELSEWHERE) return { value, metadata: unpack(key, metadata) };
     if (type === 'stream') await value.cancel();

@@ -1,5 +1,5 @@
 import { assertRange, type BlobBackend, type BlobStat, type ByteRange } from '@_all_docs/content';
-import { guard } from './entry.js';
+import { reading, writing } from './entry.js';
 import { listObjects } from './r2-driver.js';
 
 /** What is held in memory of a blob on its way in, and the length of the parts of a larger one. */
@@ -27,7 +27,7 @@ export class R2BlobBackend implements BlobBackend {
     const length = range && range.end - range.start;
     if (length === 0) return new Blob().stream();
     const part = range && { range: { offset: range.start, length: length as number } };
-    const object = await guard('ERR_STORAGE_READ', path, this.#bucket.get(path, part));
+    const object = await reading(path, this.#bucket.get(path, part));
     return object?.body;
   }
 
@@ -44,8 +44,8 @@ export class R2BlobBackend implements BlobBackend {
     let length = 0;
     const part = async (body: Uint8Array) => {
       const key = typeof path === 'string' ? path : TEMPORARY + crypto.randomUUID();
-      upload ??= await written(key, this.#bucket.createMultipartUpload(key));
-      parts.push(await written(key, upload.uploadPart(parts.length + 1, body)));
+      upload ??= await writing(key, this.#bucket.createMultipartUpload(key));
+      parts.push(await writing(key, upload.uploadPart(parts.length + 1, body)));
     };
     try {
       for await (const bytes of source) {
@@ -62,9 +62,9 @@ export class R2BlobBackend implements BlobBackend {
       const rest = await joined(held);
       if (upload) await part(rest);
       const key = await name();
-      if (!upload) await written(key, this.#bucket.put(key, rest, sha512 ? { sha512 } : {}));
+      if (!upload) await writing(key, this.#bucket.put(key, rest, sha512 ? { sha512 } : {}));
       else {
-        await written(key, upload.complete(parts));
+        await writing(key, upload.complete(parts));
         if (upload.key !== key) await this.#move(upload.key, key);
       }
     } catch (error) {
@@ -74,7 +74,7 @@ export class R2BlobBackend implements BlobBackend {
   }
 
   async stat(path: string): Promise<BlobStat | undefined> {
-    const object = await guard('ERR_STORAGE_READ', path, this.#bucket.head(path));
+    const object = await reading(path, this.#bucket.head(path));
     return object ? { size: object.size, modifiedAt: object.uploaded.getTime() } : undefined;
   }
 
@@ -83,7 +83,7 @@ export class R2BlobBackend implements BlobBackend {
   }
 
   async delete(path: string): Promise<void> {
-    await written(path, this.#bucket.delete(path));
+    await writing(path, this.#bucket.delete(path));
   }
 
   /** Deletes temporary objects that were left before a time, in epoch milliseconds, by who did not live to move them. */
@@ -96,16 +96,12 @@ export class R2BlobBackend implements BlobBackend {
 
   async #move(from: string, to: string): Promise<void> {
     try {
-      const object = await guard('ERR_STORAGE_READ', from, this.#bucket.get(from));
-      await written(to, this.#bucket.put(to, object?.body ?? null));
+      const object = await reading(from, this.#bucket.get(from));
+      await writing(to, this.#bucket.put(to, object?.body ?? null));
     } finally {
       await this.delete(from);
     }
   }
-}
-
-function written<T>(path: string, work: Promise<T>): Promise<T> {
-  return guard('ERR_STORAGE_WRITE', path, work);
 }
 
 async function joined(pieces: Uint8Array[]): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { guard, pack, packMetadata, unpack, whole } from './entry.js';
+import { pack, packMetadata, reading, unpack, whole, writing } from './entry.js';
 
 /** Entries as objects of an R2 bucket: of any size, seen everywhere as soon as they are written. */
 export class R2StorageDriver extends StorageDriver {
@@ -22,12 +22,12 @@ export class R2StorageDriver extends StorageDriver {
   async read(key: string): Promise<StoredEntry | undefined> {
     const object = await this.#get(key);
     if (!object) return undefined;
-    return whole(key, metadataOf(object), await guard('ERR_STORAGE_READ', key, object.arrayBuffer()));
+    return whole(key, metadataOf(object), await reading(key, object.arrayBuffer()));
   }
 
   async head(key: string): Promise<EntryMetadata | undefined> {
     assertKey(key, this.maxKeyBytes);
-    const object = await guard('ERR_STORAGE_READ', key, this.#bucket.head(key));
+    const object = await reading(key, this.#bucket.head(key));
     return object ? metadataOf(object) : undefined;
   }
 
@@ -51,7 +51,7 @@ export class R2StorageDriver extends StorageDriver {
 
   async delete(key: string): Promise<void> {
     assertKey(key, this.maxKeyBytes);
-    await guard('ERR_STORAGE_WRITE', key, this.#bucket.delete(key));
+    await writing(key, this.#bucket.delete(key));
   }
 
   list(prefix = '', options: ListOptions = {}): AsyncIterable<string> {
@@ -60,12 +60,12 @@ export class R2StorageDriver extends StorageDriver {
 
   #get(key: string): Promise<R2ObjectBody | null> {
     assertKey(key, this.maxKeyBytes);
-    return guard('ERR_STORAGE_READ', key, this.#bucket.get(key));
+    return reading(key, this.#bucket.get(key));
   }
 
   #put(key: string, body: Uint8Array | ReadableStream, entry: string, etagMatches?: string): Promise<unknown> {
     const options = { customMetadata: { entry }, ...(etagMatches ? { onlyIf: { etagMatches } } : {}) };
-    return guard('ERR_STORAGE_WRITE', key, this.#bucket.put(key, body, options));
+    return writing(key, this.#bucket.put(key, body, options));
   }
 }
 
@@ -77,7 +77,7 @@ export async function* listObjects(
 ): AsyncIterable<string> {
   for (let left = limit, startAfter = after; left > 0; ) {
     const asked = { prefix, limit: Math.min(1_000, left), ...(startAfter === undefined ? {} : { startAfter }) };
-    const { objects, truncated } = await guard('ERR_STORAGE_READ', prefix, bucket.list(asked));
+    const { objects, truncated } = await reading(prefix, bucket.list(asked));
     for (const { key } of objects) yield key;
     if (!truncated) return;
     left -= objects.length;

@@ -1,5 +1,5 @@
 import type { OrderedStore, RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
-import { guard } from './entry.js';
+import { reading, writing } from './entry.js';
 import type { ReplicaObject } from './replica-object.js';
 import { listPages } from './rows.js';
 
@@ -13,16 +13,14 @@ export class ReplicaStore implements OrderedStore {
   }
 
   get(key: string): Promise<string | undefined> {
-    return guard('ERR_STORAGE_READ', key, this.#object.get(key));
+    return reading(key, this.#object.get(key));
   }
 
   list(range: RowRange = {}): AsyncIterable<[key: string, value: string]> {
-    return listPages(range, async (asked) =>
-      guard('ERR_STORAGE_READ', asked.start ?? '', Promise.resolve(this.#object.page(asked))),
-    );
+    return listPages(range, async (asked) => reading(asked.start ?? '', Promise.resolve(this.#object.page(asked))));
   }
 
   commit(changes: readonly RowChange[], expect?: readonly RowExpectation[]): Promise<boolean> {
-    return guard('ERR_STORAGE_WRITE', changes[0]?.key ?? '', this.#object.commit(changes, expect));
+    return writing(changes[0]?.key ?? '', this.#object.commit(changes, expect));
   }
 }
