@@ -1,24 +1,12 @@
 import { CacheError, type CacheErrorCode, digestOf, type EntryMetadata, type StoredEntry } from '@_all_docs/cache';
 
-/** Metadata by its place in an array: KV takes 1,024 bytes. */
-type Packed = [
-  storedAt: number,
-  encoding: EntryMetadata['encoding'],
-  size: number,
-  digest: string,
-  expiresAt: number | null | undefined,
-  ...validators: (string | null | undefined)[],
-];
-
 /** Metadata of an entry, with size and digest of its body, as text that any header carries. */
 export async function pack({ body, metadata }: StoredEntry): Promise<string> {
   return packMetadata({ ...metadata, size: body.length, digest: metadata.digest ?? (await digestOf(body)) });
 }
 
 export function packMetadata(metadata: EntryMetadata): string {
-  const { storedAt, encoding, size, digest = '', expiresAt, etag, lastModified, rev, modified } = metadata;
-  const packed: Packed = [storedAt, encoding, size, digest, expiresAt, etag, lastModified, rev, modified];
-  return JSON.stringify(packed).replace(
+  return JSON.stringify(metadata).replace(
     /[\x7f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
@@ -27,12 +15,10 @@ export function packMetadata(metadata: EntryMetadata): string {
 /** What {@link pack} was given; `ERR_CORRUPT` for what somebody else put there. */
 export function unpack(key: string, packed: string | null | undefined): EntryMetadata {
   try {
-    const [storedAt, encoding, size, digest, expiresAt, ...rest] = JSON.parse(packed as string) as Packed;
-    const [etag, lastModified, rev, modified] = rest.map((value) => value ?? undefined);
-    return { storedAt, encoding, size, digest, expiresAt: expiresAt ?? undefined, etag, lastModified, rev, modified };
-  } catch (cause) {
-    throw new CacheError('ERR_CORRUPT', `${key} was not stored by this program; delete it`, { cause });
-  }
+    const metadata = JSON.parse(packed as string);
+    if (typeof metadata.storedAt === 'number') return metadata;
+  } catch {}
+  throw new CacheError('ERR_CORRUPT', `${key} was not stored by this program; delete it`);
 }
 
 /** The entry, if these are the bytes that its metadata tell of; else `ERR_CORRUPT`. */

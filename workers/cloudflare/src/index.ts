@@ -4,6 +4,7 @@ export { CacheApiDriver, type CacheApiOptions } from './cache-api-driver.js';
 export { CloudflareQueue } from './cloudflare-queue.js';
 export { type CloudflareEnv, createEnv } from './create-env.js';
 export { D1OrderedStore } from './d1-ordered-store.js';
+export { D1SyncDatabase } from './d1-sync-database.js';
 export { digestHashers } from './digest-hashers.js';
 export { DurableObjectOrderedStore } from './durable-object-ordered-store.js';
 export { DurableObjectQueue, type DurableObjectQueueOptions } from './durable-object-queue.js';
