@@ -105,11 +105,9 @@ export class ChangedDocuments {
     }
   }
 
-  /** All marks in the order of names, past `after`. */
-  async *marks(after?: string): AsyncIterable<[name: string, mark: ChangedMark]> {
-    const range = prefixRange(this.#prefix);
-    const start = after === undefined ? {} : { after: this.#prefix + hex(after) };
-    for await (const [key, text] of this.#options.env.ordered.list({ ...range, ...start })) {
+  /** All marks in the order of names. */
+  async *marks(): AsyncIterable<[name: string, mark: ChangedMark]> {
+    for await (const [key, text] of this.#options.env.ordered.list(prefixRange(this.#prefix))) {
       yield [unhex(key.slice(this.#prefix.length)) as string, parse(text) as ChangedMark];
     }
   }

@@ -1,5 +1,5 @@
 import { encodeOrigin } from '@_all_docs/cache';
-import { type Alarm, ChangeLog, ChangesClient, ChangesFollower } from '@_all_docs/changes';
+import { type Alarm, ChangeLog, ChangesClient, ChangesFollower, readCursor } from '@_all_docs/changes';
 import type { PackumentForm } from '@_all_docs/packument';
 import { codeOf, messageOf, WorkerError } from '../errors.js';
 import type { Env } from '../interfaces.js';
@@ -8,7 +8,7 @@ import { noteAlarm, noteHead, noteReconciled, readNotes } from './notes.js';
 import { pace } from './pace.js';
 import { type Reconciled, reconcile } from './reconcile.js';
 import { openReplica, type Replica } from './replica.js';
-import { type Settled, settleMarks } from './settle.js';
+import { noneSettled, type Settled, settleMarks } from './settle.js';
 
 export interface FollowOptions {
   form?: PackumentForm | undefined;
@@ -82,7 +82,7 @@ class Following {
       rows: 0,
       marked: 0,
       removed: 0,
-      fetched: { settled: 0, gone: 0, lagging: 0, absent: 0, failed: 0 },
+      fetched: noneSettled(),
       alarms: 0,
     };
   }
@@ -142,9 +142,10 @@ class Following {
     this.#result.seq = follower.state().cursor ?? this.#result.seq;
   }
 
-  /** Where the feed was before the earliest listing; where nothing was listed, its head. */
-  async #startSequence(): Promise<number> {
-    const { listed, env } = this.#replica;
+  /** Where to begin that was not followed yet: where the feed was before the earliest listing; where nothing was listed, its head. */
+  async #startSequence(): Promise<number | undefined> {
+    const { listed, env, store: ordered } = this.#replica;
+    if (await readCursor({ ordered, origin: env.origin })) return undefined;
     const seqs = listed.flatMap(({ updateSeq }) => updateSeq ?? []);
     if (seqs.length > 0) return Math.min(...seqs);
     return (await new ChangesClient({ env }).info({ signal: this.#signal })).updateSeq;
@@ -157,23 +158,21 @@ class Following {
       await this.#log.clear({ at: this.#replica.env.clock.now() });
       await this.#replica.changed.forgetSequences();
     }
-    const { seq } = await this.#reconcile({ anew: kind === 'epoch' });
-    if (seq === undefined)
-      throw new WorkerError(
-        'ERR_NOT_RECONCILED',
-        'the names could not be listed from end to end; the same command goes on',
-      );
-    return seq;
+    return (await this.#reconcile({ anew: kind === 'epoch' })).seq;
   }
 
-  async #reconcile({ anew = false } = {}): Promise<Reconciled> {
+  async #reconcile({ anew = false } = {}): Promise<Reconciled & { status: 'done' }> {
     const result = await reconcile(this.#replica, this.#log, {
       concurrency: this.#options.concurrency,
       signal: this.#signal,
       anew,
     });
     this.#report({ type: 'reconciled', ...result });
-    if (result.status !== 'done') throw new WorkerError('ERR_NOT_RECONCILED', `the listing ended as ${result.status}`);
+    if (result.status !== 'done')
+      throw new WorkerError(
+        'ERR_NOT_RECONCILED',
+        `the names could not be listed from end to end: the listing ended as ${result.status}; the same command goes on`,
+      );
     await noteReconciled(this.#replica);
     return result;
   }
@@ -246,8 +245,7 @@ export async function reconcileNow(
   const replica = await openReplica(env, form);
   const log = new ChangeLog({ ordered: replica.store, origin: env.origin });
   const reconciled = await reconcile(replica, log, { concurrency, signal });
-  const fetched = { settled: 0, gone: 0, lagging: 0, absent: 0, failed: 0 };
-  if (reconciled.status !== 'done') return { reconciled, fetched };
+  if (reconciled.status !== 'done') return { reconciled, fetched: noneSettled() };
   await noteReconciled(replica);
   return { reconciled, fetched: await settleMarks(replica, { concurrency, all: true, signal }) };
 }

@@ -19,8 +19,7 @@ const HEAD_EVERY_MS = 10_000;
 type Place = Pick<Replica, 'store' | 'env'>;
 
 export async function readNotes({ store, env }: Place): Promise<FollowNotes> {
-  const text = await store.get(keyOf(env.origin));
-  return text === undefined ? { alarms: [] } : (JSON.parse(text) as FollowNotes);
+  return parse(await store.get(keyOf(env.origin)));
 }
 
 export function noteReconciled(place: Place): Promise<void> {
@@ -41,10 +40,13 @@ async function change(place: Place, next: (notes: FollowNotes, now: number) => F
   const key = keyOf(env.origin);
   for (;;) {
     const before = await store.get(key);
-    const notes = before === undefined ? { alarms: [] } : (JSON.parse(before) as FollowNotes);
-    const value = JSON.stringify(next(notes, env.clock.now()));
+    const value = JSON.stringify(next(parse(before), env.clock.now()));
     if (await store.commit([{ key, value }], [{ key, value: before }])) return;
   }
+}
+
+function parse(text: string | undefined): FollowNotes {
+  return text === undefined ? { alarms: [] } : (JSON.parse(text) as FollowNotes);
 }
 
 function keyOf(origin: string): string {

@@ -5,18 +5,27 @@ import { heldRanges, heldRows, type KeyRange, PartitionClient } from '@_all_docs
 import { type ChangedMark, isUpToDate, newMark } from '@_all_docs/registry';
 import { bootstrap } from '../bootstrap/bootstrap.js';
 import type { BootstrapEvent, BootstrapResult } from '../bootstrap/events.js';
-import { learnedPivots } from '../bootstrap/learned-pivots.js';
 import { listRuns } from '../bootstrap/run.js';
 import { EVERYTHING } from '../bootstrap/selection.js';
 import { WorkerError } from '../errors.js';
 import { isIn, type Replica } from './replica.js';
 
 /** What a re-listing brought to light. */
-export interface Reconciled {
-  /** `incomplete`: partitions failed, or the listing is not proved; then nothing is taken for gone. */
-  status: BootstrapResult['status'];
+export type Reconciled = (Done | NotDone) & Found;
+
+interface Done {
+  status: 'done';
   /** The sequence to follow from: the feed's before the listing. */
-  seq: number | undefined;
+  seq: number;
+}
+
+interface NotDone {
+  /** `incomplete`: partitions failed, or the listing is not proved; then nothing is taken for gone. */
+  status: Exclude<BootstrapResult['status'], 'done'>;
+  seq: undefined;
+}
+
+interface Found {
   names: number;
   /** Documents that the listing has another revision of. */
   changed: number;
@@ -46,29 +55,20 @@ export async function reconcile(
 ): Promise<Reconciled> {
   const { env, store } = replica;
   const ranges = replica.listed.length > 0 ? outermost(replica.listed) : [EVERYTHING];
-  const result: Reconciled = {
-    status: 'done',
-    seq: undefined,
-    names: 0,
-    changed: 0,
-    missing: 0,
-    added: 0,
-    requests: 0,
-  };
+  const found: Found = { names: 0, changed: 0, missing: 0, added: 0, requests: 0 };
   const seqs: number[] = [];
   // Whoever follows us has seen no more than our cursor; what is past it stays in the log for him.
   const shownSeq = anew ? undefined : (await readCursor({ ordered: store, origin: env.origin }))?.cursor;
-  const learned = await learnedPivots(store, env.origin);
   for (const { startKey, endKey } of ranges) {
-    const selection = { kind: 'range' as const, startKey, endKey, firstPivots: learned };
+    const selection = { kind: 'range' as const, startKey, endKey };
     const listing = await bootstrap(
       { selection, depth: 'names', form: replica.packuments.form, concurrency, anew, shownSeq, signal },
       env,
       report,
     );
-    result.requests += listing.requests;
-    if (listing.status !== 'done') return { ...result, status: listing.status };
-    result.names += listing.names ?? 0;
+    found.requests += listing.requests;
+    if (listing.status !== 'done') return { status: listing.status, seq: undefined, ...found };
+    found.names += listing.names ?? 0;
     const run = (await listRuns(store)).find(({ id }) => id === listing.run);
     if (run?.before?.updateSeq === undefined)
       throw new WorkerError(
@@ -77,12 +77,12 @@ export async function reconcile(
       );
     seqs.push(run.before.updateSeq);
   }
-  result.seq = Math.min(...seqs);
+  const seq = Math.min(...seqs);
   // Before anything is compared: whoever stores a document that is not held yet looks after that whether rows were
   // forgotten meanwhile, and one of us sees the other.
-  await log.clear({ at: env.clock.now(), upTo: Math.min(result.seq, shownSeq ?? result.seq) });
-  await compare(replica, ranges, log, { ...result, seq: result.seq }, result);
-  return result;
+  await log.clear({ at: env.clock.now(), upTo: Math.min(seq, shownSeq ?? seq) });
+  await compare(replica, ranges, { log, seq, found });
+  return { status: 'done', seq, ...found };
 }
 
 /** Marks are written as they are found, some hundred in one transaction. */
@@ -91,9 +91,7 @@ const BATCH = 500;
 async function compare(
   replica: Replica,
   ranges: readonly KeyRange[],
-  log: ChangeLog,
-  { seq }: { seq: number },
-  result: Reconciled,
+  { log, seq, found }: { log: ChangeLog; seq: number; found: Found },
 ): Promise<void> {
   const { env, packuments, changed, wanted } = replica;
   const at = env.clock.now();
@@ -109,14 +107,14 @@ async function compare(
   for await (const [name, listed, held] of sideBySide(replica, ranges)) {
     if (held && !listed) {
       // Not in the list is the first word of it, a 404 the second.
-      if (await add(name, { absences: 1 })) result.missing += 1;
+      if (await add(name, { absences: 1 })) found.missing += 1;
     } else if (listed && !held) {
-      if (isIn(name, wanted) && (await add(name, { rev: listed.rev, pin: true }))) result.added += 1;
+      if (isIn(name, wanted) && (await add(name, { rev: listed.rev, pin: true }))) found.added += 1;
     } else if (listed && held) {
       const metadata = await packuments.heldMetadata(name);
       // A document whose check learned no revision can only be followed, not compared.
       if (!metadata || metadata.rev === undefined || isUpToDate(metadata, listed.rev)) continue;
-      if (await add(name, { rev: listed.rev })) result.changed += 1;
+      if (await add(name, { rev: listed.rev })) found.changed += 1;
     }
   }
   await changed.mark(batch);

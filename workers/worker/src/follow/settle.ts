@@ -11,6 +11,10 @@ export interface Settled {
   failed: number;
 }
 
+export function noneSettled(): Settled {
+  return { settled: 0, gone: 0, lagging: 0, absent: 0, failed: 0 };
+}
+
 export interface SettleOptions {
   concurrency: number;
   /** Also what is not due yet: nothing waits for more changes of the same package. */
@@ -32,7 +36,7 @@ export async function settleMarks(
   { changed, env }: Replica,
   { concurrency, all = false, most = Number.POSITIVE_INFINITY, signal, onError }: SettleOptions,
 ): Promise<Settled> {
-  const tally: Settled = { settled: 0, gone: 0, lagging: 0, absent: 0, failed: 0 };
+  const tally = noneSettled();
   const cursor = due();
   let stopped: unknown;
   await Promise.all(Array.from({ length: concurrency }, () => runner()));
