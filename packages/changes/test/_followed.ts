@@ -58,6 +58,14 @@ export class Followed {
   }
 }
 
+/** A follower's origin with five changes, `a` to `e`, past the sequence `from`. */
+export function withFiveChanges(): { at: Followed; from: number } {
+  const at = new Followed();
+  const from = at.origin.head;
+  for (const name of ['a', 'b', 'c', 'd', 'e']) at.origin.publish(name);
+  return { at, from };
+}
+
 /** The first `count` pages, all when not told; then the loop is left. */
 export async function take(follower: AsyncIterable<FollowedPage>, count = 1000): Promise<FollowedPage[]> {
   const pages: FollowedPage[] = [];

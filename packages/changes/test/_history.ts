@@ -1,22 +1,12 @@
 import { MemoryOrderedStore, type OrderedStore } from '@_all_docs/cache';
 import { ChangesFollower, type FollowedPage } from '@_all_docs/changes';
 import { aborted, type Clock, type Transport } from '@_all_docs/http';
+import { random } from '../../../test/fake-origin/hash.ts';
 import { FeedOrigin, ORIGIN, type WirePage } from './_feed-origin.ts';
 import { Replica } from './_replica.ts';
 
 /** The process ends here: whatever it was waiting for. */
 class Crash extends Error {}
-
-/** Numbers in [0, 1) that follow from a seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export interface Outcome {
   expected: Map<string, string>;
@@ -60,7 +50,7 @@ export class History {
   #highest = 0;
 
   constructor(seed: number) {
-    this.#random = randomOf(seed);
+    this.#random = random(seed);
     this.#replica = new Replica(this.#watched(this.#store));
   }
 

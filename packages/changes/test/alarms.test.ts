@@ -1,13 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WirePage } from './_feed-origin.ts';
-import { codeOf, Followed, namesOf, take } from './_followed.ts';
+import { codeOf, type Followed, namesOf, take, withFiveChanges } from './_followed.ts';
 
 let at: Followed;
 let from: number;
 beforeEach(() => {
-  at = new Followed();
-  from = at.origin.head;
-  for (const name of ['a', 'b', 'c', 'd', 'e']) at.origin.publish(name);
+  ({ at, from } = withFiveChanges());
 });
 const kinds = () => at.alarms.map(({ kind }) => kind);
 const HOUR = 3_600_000;

@@ -1,14 +1,12 @@
 import { HttpError } from '@_all_docs/http';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { json } from './_feed-origin.ts';
-import { codeOf, Followed, namesOf, take } from './_followed.ts';
+import { codeOf, type Followed, namesOf, take, withFiveChanges } from './_followed.ts';
 
 let at: Followed;
 let from: number;
 beforeEach(() => {
-  at = new Followed();
-  from = at.origin.head;
-  for (const name of ['a', 'b', 'c', 'd', 'e']) at.origin.publish(name);
+  ({ at, from } = withFiveChanges());
 });
 
 describe('a follower', () => {
