@@ -16,7 +16,6 @@ import { Meter } from './meter.js';
 import { readOriginInfo } from './origin-info.js';
 import { Outcomes } from './outcomes.js';
 import { Owner } from './owner.js';
-import { Replica } from './replica.js';
 import {
   type Depth,
   fetchCheckpoint,
@@ -30,6 +29,7 @@ import {
 import { chunkPartitions, type RangeSelection, rangePartitions, type Selection } from './selection.js';
 import { dropStalePartitions } from './stale-partitions.js';
 import type { TarballKeeper } from './tarball-keeper.js';
+import { UpstreamReplica } from './upstream-replica.js';
 
 export interface BootstrapOptions {
   selection: Selection;
@@ -118,7 +118,7 @@ async function work(
   if (result.coverage.holds) await publish(context, records, shownSeq);
   if (result.coverage.holds) await dropStalePartitions(context, selection, records);
   if (context.run.depth === 'names') return;
-  context.replica ??= await Replica.of(context);
+  context.upstream ??= await UpstreamReplica.of(context);
   const listed = records.filter(({ state }) => state === 'complete');
   const total = listed.reduce((sum, { rows }) => sum + rows, 0);
   const namesOf = (range: KeyRange) => listedNames(context, range);
@@ -152,10 +152,10 @@ async function list(selection: RangeSelection, context: Context): Promise<void> 
     run.before = await readOriginInfo(env, signal);
     await writeRun(store, run);
   }
-  context.replica = await Replica.of(context);
+  context.upstream = await UpstreamReplica.of(context);
   // A pass that was begun goes on as it was cut, whatever was learned meanwhile: its marks belong to that cut.
   const begun = selection.pivots === undefined && (await listing.getProgress()).stats.total > 0;
-  const pivots = selection.pivots ?? context.replica?.pivots ?? (await pivotsFor(store, run.origin, selection));
+  const pivots = selection.pivots ?? context.upstream?.pivots ?? (await pivotsFor(store, run.origin, selection));
   const ranges = begun ? undefined : rangePartitions(selection, pivots, run.origin);
   await listPhase(context, ranges);
   run.after = await readOriginInfo(env, signal);
@@ -254,7 +254,7 @@ async function prepare(
     fetching,
     keeping,
     keeper: depth === 'tarballs' ? await createKeeper(selection, { env, store, packuments, signal }) : undefined,
-    replica: undefined,
+    upstream: undefined,
     concurrency,
     signal,
     report,

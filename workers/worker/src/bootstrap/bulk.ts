@@ -16,13 +16,13 @@ export const LEAST_NAMES = 32;
  * one arrives, no more: they are the largest things in memory.
  */
 export async function* inBulk(context: Context, wanted: WantedNames, fresh: boolean): AsyncGenerator<Settled | Wanted> {
-  const { replica, run, signal } = context;
+  const { upstream, run, signal } = context;
   const [start, end] = [wanted.at(0)?.name, wanted.at(-1)?.name];
   const { left, held, open } = await lookUp(context, wanted, fresh);
   let keeping = Promise.resolve();
   try {
-    if (replica && start !== undefined && end !== undefined && open >= LEAST_NAMES) {
-      for await (const documents of replica.client.documents({ start, end, form: run.form, held, signal })) {
+    if (upstream && start !== undefined && end !== undefined && open >= LEAST_NAMES) {
+      for await (const documents of upstream.client.documents({ start, end, form: run.form, held, signal })) {
         // It may hold more than it lists: what clients asked it for.
         const ours = documents.filter(({ name }) => left.has(name));
         await keeping;

@@ -8,9 +8,9 @@ import type { BootstrapEvent, TarballTally } from './events.js';
 import type { Meter } from './meter.js';
 import type { Outcomes } from './outcomes.js';
 import type { Owner } from './owner.js';
-import type { Replica } from './replica.js';
 import type { Run } from './run.js';
 import type { TarballKeeper } from './tarball-keeper.js';
+import type { UpstreamReplica } from './upstream-replica.js';
 
 /** What the phases of one bootstrap share. */
 export interface Context {
@@ -29,7 +29,7 @@ export interface Context {
   /** Where tarballs are wanted, too. */
   keeper: TarballKeeper | undefined;
   /** The origin, once it is known to be a replica like this one. */
-  replica: Replica | undefined;
+  upstream: UpstreamReplica | undefined;
   concurrency: number;
   signal: AbortSignal;
   report: (event: BootstrapEvent) => void;

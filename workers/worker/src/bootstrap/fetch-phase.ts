@@ -31,7 +31,7 @@ export async function fetchPhase(
     namesOf,
     async *tasksOf(wanted) {
       const fresh = !(await holdsAny(context, wanted));
-      const offered = context.replica?.hasDocuments && wanted.length >= LEAST_NAMES;
+      const offered = context.upstream?.hasDocuments && wanted.length >= LEAST_NAMES;
       for await (const task of offered ? inBulk(context, wanted, fresh) : wanted)
         yield 'settled' in task ? task : { ...task, fresh };
     },

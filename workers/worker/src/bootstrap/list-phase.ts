@@ -45,7 +45,7 @@ async function listPartition(context: Context, { record: first }: PartitionLease
   const { listing, partitions, meter, run, env, signal, report } = context;
   let record = first;
   try {
-    const rows = await context.replica?.adopt(partitions, record, signal);
+    const rows = await context.upstream?.adopt(partitions, record, signal);
     if (rows) {
       await listing.markComplete(record.index, { rows: rows.length });
       meter.add(rows.length);

@@ -4,7 +4,7 @@ import { codeOf } from '../errors.js';
 import type { Context } from './context.js';
 
 /** An origin that is a replica, and what it had to offer when it was asked. */
-export class Replica {
+export class UpstreamReplica {
   readonly client: ReplicaClient;
   readonly #index: ReplicaIndex;
   /** Whether the documents that this run wants can be had in bulk. */
@@ -17,12 +17,12 @@ export class Replica {
   }
 
   /** `undefined` where the origin is no replica, or says nothing that is understood: then npm's protocol has to do. */
-  static async of({ env, run, signal }: Pick<Context, 'env' | 'run' | 'signal'>): Promise<Replica | undefined> {
+  static async of({ env, run, signal }: Pick<Context, 'env' | 'run' | 'signal'>): Promise<UpstreamReplica | undefined> {
     if (!run.before?.isReplica) return undefined;
     const client = new ReplicaClient({ env });
     try {
       const index = await client.index(signal);
-      return index && new Replica(client, index, client.hasDocuments(index, run.registry, run.form));
+      return index && new UpstreamReplica(client, index, client.hasDocuments(index, run.registry, run.form));
     } catch (error) {
       if (codeOf(error) === 'ERR_FETCH_FAILED' || codeOf(error) === 'ERR_BLOCKED') return undefined;
       throw error;
