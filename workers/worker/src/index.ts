@@ -30,7 +30,7 @@ export {
   type ReconcileRun,
   reconcileNow,
 } from './follow/follow.js';
-export { type FollowStatus, followStatus } from './follow/status.js';
+export { type FollowStatus, FollowStatusReader, followStatus } from './follow/status.js';
 export {
   type Env,
   type Lease,

@@ -1,7 +1,7 @@
 import { ChangeLog } from '@_all_docs/changes';
 import { ExpiryManager } from '@_all_docs/content';
 import { createLeaseFlight, NpmRegistry } from '@_all_docs/registry';
-import { type FollowStatus, followStatus, type Logger } from '@_all_docs/worker';
+import { type FollowStatus, FollowStatusReader, type Logger } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
 import { createEnv, type NodeEnv } from '../create-env.js';
 import { DerivePool } from '../derive-pool.js';
@@ -95,6 +95,7 @@ function bind(
   });
   const { clock } = env;
   const replica = openOrigin(env, { form });
+  const status = env.originKnown ? new FollowStatusReader(env, form) : undefined;
   const tarballs = new TarballMemory(TARBALL_MEMORY_BYTES);
   expiry = new ExpiryManager({ index: registry.tarballs.index, clock, maxBytes, ttlMs, eviction });
   const stops = duties ? [expireNowAndThen(expiry, env)] : [];
@@ -118,7 +119,7 @@ function bind(
         missingTarballs: [...registry.tarballs.missing],
       }),
     },
-    feed: async () => (env.originKnown ? followStatus(env, form) : undefined),
+    feed: async () => status?.read(),
     async close() {
       await Promise.all(stops.map((stop) => stop()));
       await registry.close();

@@ -63,6 +63,7 @@ function addFeed(out: Lines, feed: FollowStatus): void {
   gauge('documents_stale', 'Documents that changed and were not fetched again yet.', feed.stale);
   gauge('documents_failing', 'Those of them that could not be fetched.', feed.failing);
   gauge('packages_gone', 'Packages that the registry removed.', feed.gone);
+  gauge('counted_timestamp_seconds', 'When documents and packages of the feed were counted.', feed.countedAt / 1000);
 }
 
 class Lines {

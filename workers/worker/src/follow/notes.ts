@@ -1,6 +1,6 @@
 import { encodeOrigin } from '@_all_docs/cache';
 import type { Alarm } from '@_all_docs/changes';
-import type { Replica } from './replica.js';
+import type { ReplicaStores } from './replica.js';
 
 /** What is remembered of following, for those who ask how it does. Times in epoch milliseconds. */
 export interface FollowNotes {
@@ -16,7 +16,7 @@ const MOST_ALARMS = 20;
 /** An idle feed is at its head every few seconds: that need not be written each time. */
 const HEAD_EVERY_MS = 10_000;
 
-type Place = Pick<Replica, 'store' | 'env'>;
+type Place = Pick<ReplicaStores, 'store' | 'env'>;
 
 export async function readNotes({ store, env }: Place): Promise<FollowNotes> {
   return parse(await store.get(keyOf(env.origin)));

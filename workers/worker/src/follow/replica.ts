@@ -8,13 +8,17 @@ import { listRuns } from '../bootstrap/run.js';
 import { WorkerError } from '../errors.js';
 import type { Env } from '../interfaces.js';
 
-/** What following a feed works on: one form of the documents of one registry. */
-export interface Replica {
+/** Where a replica keeps one form of the documents of one registry, and what it knows of them. */
+export interface ReplicaStores {
   env: Env;
   storage: StorageDriver;
   store: OrderedStore;
   packuments: PackumentClient;
   changed: ChangedDocuments;
+}
+
+/** What following a feed works on. */
+export interface Replica extends ReplicaStores {
   /** Ranges whose documents a bootstrap was asked for: what is new there is wanted. */
   wanted: readonly KeyRange[];
   /** The ranges that were listed, or are being listed anew, and the sequence that the feed was at before. */
@@ -27,6 +31,12 @@ interface ListedRange extends KeyRange {
 
 /** Opens a replica for following. `ERR_NO_ORDERED_STORE` where rows cannot be kept. */
 export async function openReplica(env: Env, form: PackumentForm): Promise<Replica> {
+  const stores = await openStores(env, form);
+  return { ...stores, ...(await rangesOf(env, stores.store, form)) };
+}
+
+/** {@link openReplica} for those who do not ask which ranges it has: nothing is read. */
+export async function openStores(env: Env, form: PackumentForm): Promise<ReplicaStores> {
   const storage = await createStorageDriver(env);
   const store = env.ordered ?? storage.ordered;
   if (!store)
@@ -46,7 +56,7 @@ export async function openReplica(env: Env, form: PackumentForm): Promise<Replic
   });
   const tarballs = env.blobs && new BlobIndex({ ordered: store, store: env.blobs, clock: env.clock });
   const changed = new ChangedDocuments({ env: parts, client: packuments, tarballs, pulled });
-  return { env, storage, store, packuments, changed, ...(await rangesOf(env, store, form)) };
+  return { env, storage, store, packuments, changed };
 }
 
 async function rangesOf(
