@@ -178,12 +178,19 @@ export class PackumentClient extends BaseHTTPClient {
 
   /**
    * Keeps a document as another replica holds it, byte for byte and with its metadata, among them when the registry
-   * confirmed it. Its digest must have been verified: the other replica looked at these bytes when it fetched them, so only
-   * with `parse` are they looked at again; `ERR_BAD_PACKUMENT`, `ERR_ENCODING` as {@link fetch} has them.
+   * confirmed it. `false` for one from before the announced revision, or before what is held: then nothing is kept, as
+   * {@link fetchChanged} has it. Its digest must have been verified: the other replica looked at these bytes when it fetched
+   * them, so only with `parse` are they looked at again; `ERR_BAD_PACKUMENT`, `ERR_ENCODING` as {@link fetch} has them.
    */
-  async adopt(name: string, { body, metadata }: StoredEntry): Promise<void> {
+  async adopt(
+    name: string,
+    { body, metadata }: StoredEntry,
+    { announced }: Pick<FetchChangedOptions, 'announced'>,
+  ): Promise<boolean> {
     if (this.#check === 'parse') await this.#look(name, body, metadata.encoding);
+    if (await this.#isLate(name, metadata, undefined, announced)) return false;
     await (await this.#driver()).write(this.keyOf(name), { body, metadata });
+    return true;
   }
 
   /** Whether a document is from before what was announced, or before what was stored since `known` was looked up. */

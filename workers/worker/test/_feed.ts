@@ -1,14 +1,23 @@
 import { compareBytes, MemoryStorageDriver } from '@_all_docs/cache';
-import { ChangeLog } from '@_all_docs/changes';
+import { ChangeLog, readCursor } from '@_all_docs/changes';
 import { MemoryBlobBackend, Store } from '@_all_docs/content';
-import type { Clock, TransportRequest, TransportResponse } from '@_all_docs/http';
-import { NpmRegistry, type RegistryOptions } from '@_all_docs/registry';
+import {
+  type Clock,
+  HttpError,
+  type StreamingTransport,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@_all_docs/http';
+import { ReplicaOrigin } from '@_all_docs/origin';
+import { NpmRegistry } from '@_all_docs/registry';
 import type { Env } from '@_all_docs/worker';
 import { createHash } from 'node:crypto';
 import { json } from './_env.ts';
 
 const ORIGIN = 'https://replicate.example';
 const REGISTRY = 'https://registry.example';
+const REPLICA = 'https://replica.example';
 
 /** Time that passes only while somebody waits, and then at once. */
 class EagerClock implements Clock {
@@ -30,7 +39,8 @@ interface Row {
 
 /** A registry of a few packages with its feed; a cache before it keeps what was there when the cache was filled. */
 export class FeedRegistry {
-  readonly asked: string[] = [];
+  /** Gives no documents, as long as this is so. */
+  isDown = false;
   /** Held up before the cache answers for a document. */
   beforeCached: (name: string) => Promise<void> = async () => undefined;
   #seq = 0;
@@ -63,7 +73,6 @@ export class FeedRegistry {
 
   transport = async ({ url }: TransportRequest): Promise<TransportResponse> => {
     const { origin, pathname, searchParams } = new URL(url);
-    this.asked.push(url);
     if (origin === REGISTRY) return this.#document(pathname.slice(1), searchParams.size > 0);
     if (pathname === '/_changes') return this.#changes(Number(searchParams.get('since')));
     if (pathname === '/_all_docs') return this.#listing(searchParams);
@@ -82,6 +91,7 @@ export class FeedRegistry {
   }
 
   async #document(name: string, isFresh: boolean): Promise<TransportResponse> {
+    if (this.isDown) throw new HttpError('ERR_FETCH_FAILED', 'down', { status: 503 });
     if (!isFresh) await this.beforeCached(name);
     const row = (!isFresh && this.#cached.get(name)) || this.#rows.get(name);
     if (!row || row.deleted) return json({ error: 'Not found' }, 404);
@@ -110,10 +120,10 @@ export class FeedRegistry {
 }
 
 /** A replica of it in memory, and what it serves while the feed is followed. */
-export function replicaOf(origin: FeedRegistry, options: RegistryOptions = {}) {
+export function replicaOf(origin: FeedRegistry) {
   const storage = new MemoryStorageDriver();
   const clock = new EagerClock();
-  const env: Env & { clock: EagerClock } = {
+  const env: Env & { clock: EagerClock; storage: MemoryStorageDriver } = {
     origin: ORIGIN,
     registry: REGISTRY,
     storage,
@@ -141,9 +151,36 @@ export function replicaOf(origin: FeedRegistry, options: RegistryOptions = {}) {
       }),
       streaming: () => Promise.reject(new Error('no tarball is asked for')),
     },
-    options,
   });
   const ask = async (name: string): Promise<number> =>
     (await registry.handle(new Request(`http://replica.test/npm/${name}`), `/npm/${name}`)).status;
   return { env, log, registry, ask };
+}
+
+/** What another replica has in memory that takes this one for its origin and its registry. */
+export function replicaOfReplica({ env, log, registry }: ReturnType<typeof replicaOf>): Env & { asked: string[] } {
+  const { ordered } = env.storage;
+  const head = async () => (await readCursor({ ordered, origin: ORIGIN }))?.cursor;
+  const changes = { head, byName: log.byName.bind(log), after: log.after.bind(log) };
+  const served = new ReplicaOrigin({ env: { ...env, ordered, changes } });
+  const asked: string[] = [];
+  const streaming: StreamingTransport = async ({ url, method = 'GET', headers = {}, body }) => {
+    const target = url.slice(REPLICA.length);
+    asked.push(target);
+    const request = new Request(url, { method, headers, body: body ? Buffer.from(body) : null });
+    const answer =
+      (await served.answer({ method, url, headers: request.headers, body: request.body }, target)) ??
+      (await registry.answer(request, target));
+    const named = Array.from({ length: answer.headers.length / 2 }, (_, i) => answer.headers.slice(2 * i, 2 * i + 2));
+    const sent = answer.body instanceof ReadableStream ? answer.body : [answer.body ?? new Uint8Array(0)];
+    return { status: answer.status, headers: Object.fromEntries(named), body: ReadableStream.from(sent) };
+  };
+  const transport: Transport = async (request) => {
+    const { status, headers, body } = await streaming(request);
+    const bytes = new Uint8Array(await new Response(body as ReadableStream).arrayBuffer());
+    const encoding = headers['content-encoding'] === 'gzip' ? 'gzip' : 'identity';
+    return { status, headers, body: bytes, encoding };
+  };
+  const where = { origin: REPLICA, registry: `${REPLICA}/npm/`, storage: new MemoryStorageDriver() };
+  return { ...env, ...where, transport, streaming, asked };
 }

@@ -1,4 +1,5 @@
 import type { HeldDocument, ReceivedDocument } from '@_all_docs/origin';
+import { isOlderRevision } from '@_all_docs/packument';
 import { type Context, isItemError } from './context.js';
 import type { Wanted, WantedNames } from './walk.js';
 
@@ -12,7 +13,8 @@ export const LEAST_NAMES = 32;
 
 /**
  * Brings the documents of a portion over as the origin, a replica, holds them. Then gives what it did not send, to be asked for
- * by name: what it does not hold, what was damaged, and everything when it cannot do it. One batch is kept while the next
+ * by name: what it does not hold, what was damaged, what it holds from before the listed revision (it serves no such
+ * document either before it has asked for it again), and everything when it cannot do it. One batch is kept while the next
  * one arrives, no more: they are the largest things in memory.
  */
 export async function* inBulk(context: Context, wanted: WantedNames, fresh: boolean): AsyncGenerator<Settled | Wanted> {
@@ -60,16 +62,20 @@ async function lookUp(
   return { left, held, open };
 }
 
-/** Keeps what came, in one transaction where the store has them; what fails its check stays among those that are left. */
+/** Keeps what came, in one transaction where the store has them; what fails its check, or is late, stays among those that are left. */
 async function keep(
   { packuments, outcomes, meter, tally }: Context,
   documents: readonly (ReceivedDocument | HeldDocument)[],
-  left: Map<string, unknown>,
+  left: Map<string, string | undefined>,
 ): Promise<void> {
   await Promise.all(
     documents.map(async ({ name, entry }) => {
       try {
-        if (entry) await packuments.adopt(name, entry);
+        const announced = left.get(name);
+        const isLate = entry
+          ? !(await packuments.adopt(name, entry, { announced }))
+          : isOlderRevision((await packuments.heldMetadata(name))?.rev, announced);
+        if (isLate) return;
       } catch (error) {
         if (isItemError(error)) return;
         throw error;

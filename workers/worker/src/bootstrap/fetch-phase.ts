@@ -1,5 +1,5 @@
-import { compareBytes, createStorageDriver } from '@_all_docs/cache';
-import { documentPrefix } from '@_all_docs/packument';
+import { compareBytes, createStorageDriver, type EntryMetadata } from '@_all_docs/cache';
+import { documentPrefix, type FetchResult, isOlderRevision } from '@_all_docs/packument';
 import type { KeyRange } from '@_all_docs/partition';
 import { codeOf, messageOf } from '../errors.js';
 import { inBulk, LEAST_NAMES, type Settled } from './bulk.js';
@@ -42,7 +42,7 @@ export async function fetchPhase(
 }
 
 async function fetchOne(context: Context, { name, rev, fresh }: Single): Promise<boolean> {
-  const { packuments, run, meter, tally, outcomes, keeper, env, signal } = context;
+  const { packuments, run, meter, tally, outcomes, keeper, env } = context;
   const known = fresh ? undefined : await packuments.heldMetadata(name);
   const isHeld =
     known &&
@@ -54,7 +54,7 @@ async function fetchOne(context: Context, { name, rev, fresh }: Single): Promise
   }
   let whole = true;
   try {
-    const result = await packuments.fetch(name, { known, signal });
+    const result = await fetchListed(context, { name, rev }, known);
     tally[result.outcome] += 1;
     if (result.outcome === 'absent') await outcomes.absent(name, result.status, env.clock.now());
     else await outcomes.fetched(name);
@@ -65,6 +65,19 @@ async function fetchOne(context: Context, { name, rev, fresh }: Single): Promise
   }
   meter.add(1);
   return whole;
+}
+
+/** The document, asked for once more past caches on the way that still have the one from before the listed revision. */
+async function fetchListed(
+  { packuments, signal }: Context,
+  { name, rev }: Wanted,
+  known: EntryMetadata | undefined,
+): Promise<FetchResult> {
+  const result = await packuments.fetch(name, { known, signal });
+  if (result.outcome === 'absent' || !isOlderRevision(result.metadata.rev, rev)) return result;
+  const { metadata } = result;
+  const again = await packuments.fetchChanged(name, { announced: rev, known: metadata, fresh: true, signal });
+  return again.outcome === 'lagging' ? result : again;
 }
 
 async function fail({ outcomes, meter, tally, report, env }: Context, name: string, error: unknown): Promise<void> {
