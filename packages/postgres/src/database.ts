@@ -1,15 +1,22 @@
 import { CacheError } from '@_all_docs/cache';
-import type { ClientRow, Parameter, PostgresClient, Queryable } from './client.js';
+import type { ClientRow, Parameter, PostgresClient } from './client.js';
 import { isCut, isRivalry, readError, writeError } from './errors.js';
-import { MIGRATIONS } from './migrations.js';
+import { MIGRATIONS, migration } from './migrations.js';
 
 export interface PostgresOptions {
+  clock: DatabaseClock;
   /** The schema that holds the tables, made where there is none; `all_docs` unless told. */
   schema?: string | undefined;
 }
 
-/** Any number that others are unlikely to lock: `_ado` in ASCII, and a place. */
-const MIGRATION_LOCK = '0x5f61646f00000001';
+/** Time as an argument: wall clock in milliseconds, and a sleep that ends early, rejecting, on abort. */
+export interface DatabaseClock {
+  now(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Whoever has no answer by then has none: a server that vanished without a word is not noticed in any other way. */
+const DEADLINE_MS = 60_000;
 const TRIES = 5;
 
 /**
@@ -19,42 +26,32 @@ const TRIES = 5;
 export class PostgresDatabase {
   readonly schema: string;
   readonly #client: PostgresClient;
+  readonly #clock: DatabaseClock;
   readonly #under = new Set<Promise<unknown>>();
   #ready: Promise<void> | undefined;
 
-  constructor(client: PostgresClient, { schema = 'all_docs' }: PostgresOptions = {}) {
+  constructor(client: PostgresClient, { clock, schema = 'all_docs' }: PostgresOptions) {
     if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
       throw new TypeError(`not a schema: ${JSON.stringify(schema)}; use up to 63 of a-z, 0-9 and _`);
     }
     this.#client = client;
+    this.#clock = clock;
     this.schema = schema;
   }
 
-  /** Rows of a query that changes nothing; `ERR_STORAGE_READ`. */
-  read(query: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
-    return this.#repeatable(query, parameters).catch((error) => Promise.reject(readError(error)));
+  /** Rows of a statement that changes nothing; `ERR_STORAGE_READ`. */
+  read(statement: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
+    return this.#run(statement, parameters, true).catch((error) => Promise.reject(readError(error)));
   }
 
-  /** A change that may be done twice; `ERR_STORAGE_WRITE`, `ERR_DISK_FULL`. */
-  write(query: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
-    return this.#repeatable(query, parameters).catch((error) => Promise.reject(writeError(error)));
+  /** A statement that may be done twice; `ERR_STORAGE_WRITE`, `ERR_DISK_FULL`. */
+  write(statement: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
+    return this.#run(statement, parameters, true).catch((error) => Promise.reject(writeError(error)));
   }
 
-  /** All or nothing; tried again when a rival was in its way. Whether it was committed is not known when its connection is lost: `ERR_STORAGE_WRITE`. */
-  async transaction<T>(
-    work: (query: (text: string, parameters: Parameter[]) => Promise<readonly ClientRow[]>) => Promise<T>,
-  ): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.ready();
-        // Each statement sees what was committed before it, whatever the database's default is.
-        return (await this.#client.begin('isolation level read committed', (transaction) =>
-          work((text, parameters) => ask(transaction, this.#named(text), parameters)),
-        )) as T;
-      } catch (error) {
-        if (!isRivalry(error) || tries === TRIES) throw writeError(error);
-      }
-    }
+  /** A statement that must not be done twice: whether it was done is not known when its connection is lost, `ERR_STORAGE_WRITE`. */
+  writeOnce(statement: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
+    return this.#run(statement, parameters, false).catch((error) => Promise.reject(writeError(error)));
   }
 
   /** Does work that {@link settled} waits for. */
@@ -80,54 +77,49 @@ export class PostgresDatabase {
     return this.#ready;
   }
 
-  async #repeatable(query: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
+  async #run(statement: string, parameters: Parameter[], mayRepeat: boolean): Promise<readonly ClientRow[]> {
     for (let tries = 1; ; tries++) {
+      // A lost connection takes a migration along whole: it may be begun anew.
+      let isBegun = false;
       try {
         await this.ready();
-        return await ask(this.#client, this.#named(query), parameters);
+        isBegun = true;
+        return await this.#ask(statement, parameters);
       } catch (error) {
-        if (tries === 2 || !(isCut(error) || isRivalry(error))) throw error;
+        const isHarmless = isRivalry(error) || (isCut(error) && tries === 1 && (mayRepeat || !isBegun));
+        if (!isHarmless || tries === TRIES) throw error;
       }
     }
   }
 
   async #migrate(): Promise<void> {
-    const known = `SELECT to_regclass('${this.schema}.migrations') IS NOT NULL AS is_made`;
-    const latest = async (from: Queryable) =>
-      Number(
-        (await ask(from, this.#named('SELECT max(version) AS version FROM $.migrations'), []))[0]?.['version'] ?? 0,
+    const isMade = await this.#ask(`SELECT to_regclass('$.migrations') AS made`, []);
+    const version = isMade[0]?.['made'] == null ? 0 : await this.#version();
+    if (version > MIGRATIONS.length) {
+      throw new CacheError(
+        'ERR_CACHE_NEWER',
+        `the tables in the schema ${this.schema} were made by a newer version (${version}, this one knows ${MIGRATIONS.length}); update _all_docs, or choose another schema`,
       );
-    const [row] = await ask(this.#client, known, []);
-    if (row?.['is_made'] === true && (await latest(this.#client)) === MIGRATIONS.length) return;
-    await this.#client.begin('isolation level read committed', async (transaction) => {
-      await transaction.unsafe(`SELECT pg_advisory_xact_lock(x'${MIGRATION_LOCK.slice(2)}'::bigint)`);
-      await transaction.unsafe(this.#named('CREATE SCHEMA IF NOT EXISTS $'));
-      await transaction.unsafe(
-        this.#named(
-          'CREATE TABLE IF NOT EXISTS $.migrations (version integer PRIMARY KEY, applied_at timestamptz DEFAULT now())',
-        ),
-      );
-      const done = await latest(transaction);
-      if (done > MIGRATIONS.length) {
-        throw new CacheError(
-          'ERR_CACHE_NEWER',
-          `the tables in the schema ${this.schema} were made by a newer version (${done}, this one knows ${MIGRATIONS.length}); update _all_docs, or choose another schema`,
-        );
-      }
-      for (const [i, step] of MIGRATIONS.entries()) {
-        if (i < done) continue;
-        await transaction.unsafe(this.#named(step));
-        await ask(transaction, this.#named('INSERT INTO $.migrations (version) VALUES ($1)'), [i + 1]);
-      }
-    });
+    }
+    if (version < MIGRATIONS.length) await this.#ask(migration(this.schema), []);
   }
 
-  /** SQL with the schema in place of a `$` that is no parameter. */
-  #named(query: string): string {
-    return query.replace(/\$(?!\d)/g, `"${this.schema}"`);
+  async #version(): Promise<number> {
+    return Number((await this.#ask('SELECT max(version) AS version FROM $.migrations', []))[0]?.['version'] ?? 0);
   }
-}
 
-async function ask(from: Queryable, query: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
-  return from.unsafe(query, parameters, { prepare: true });
+  async #ask(statement: string, parameters: Parameter[]): Promise<readonly ClientRow[]> {
+    const named = statement.replaceAll('$.', `"${this.schema}".`);
+    const timer = new AbortController();
+    const result = (async () => this.#client.unsafe(named, parameters, { prepare: true }))();
+    const late = this.#clock.sleep(DEADLINE_MS, timer.signal).then(
+      () => Promise.reject(new Error(`no answer for ${DEADLINE_MS / 1_000} s`)),
+      () => result,
+    );
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      timer.abort();
+    }
+  }
 }

@@ -1,12 +1,9 @@
 import { compareBytes, type OrderedStore, type RowChange, type RowExpectation, type RowRange } from '@_all_docs/cache';
 import { bytesOf, END, hexOf, textOf } from './bytes.js';
-import type { ClientRow, Parameter } from './client.js';
+import type { Parameter } from './client.js';
 import type { PostgresDatabase } from './database.js';
 
 const PAGE = 1_000;
-/** Who changes more keys than this locks all of them at once: PostgreSQL has room for so many locks only. */
-const KEYS_LOCKED = 100;
-
 interface Pending {
   changes: readonly RowChange[];
   expect: readonly RowExpectation[];
@@ -14,11 +11,9 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-type Query = (text: string, parameters: Parameter[]) => Promise<readonly ClientRow[]>;
-
 /**
- * Rows in PostgreSQL. Commits that arrive together share one transaction: each still holds or fails by itself, in the
- * order of arrival. Whoever commits locks the keys that he changes or expects, rows that are not there included.
+ * Rows in PostgreSQL. Commits that arrive together share one transaction and one trip: each still holds or fails by
+ * itself, in the order of arrival.
  */
 export class PostgresOrderedStore implements OrderedStore {
   readonly #database: PostgresDatabase;
@@ -79,7 +74,7 @@ export class PostgresOrderedStore implements OrderedStore {
 
   async #settle(group: readonly Pending[]): Promise<void> {
     try {
-      const done = await this.#database.transaction((query) => commitAll(query, group));
+      const done = await this.#commitAll(group);
       group.forEach(({ resolve }, i) => void resolve(done[i] as boolean));
     } catch (error) {
       // One that can never be done does not take the others along.
@@ -87,6 +82,15 @@ export class PostgresOrderedStore implements OrderedStore {
         for (const each of group) await this.#settle([each]);
       } else for (const { reject } of group) reject(error);
     }
+  }
+
+  async #commitAll(group: readonly Pending[]): Promise<boolean[]> {
+    const touched = new Set(group.flatMap(({ changes, expect }) => [...changes, ...expect].map(({ key }) => key)));
+    const [row] = await this.#database.writeOnce('SELECT $.commit_rows($1::text::json, $2::text::json)::text AS done', [
+      JSON.stringify([...touched].map(hexOf)),
+      JSON.stringify(group.map(commitOf)),
+    ]);
+    return JSON.parse(row?.['done'] as string) as boolean[];
   }
 }
 
@@ -96,45 +100,12 @@ export function pageOf(start: string, end: string | undefined, last: string | nu
   return [bytesOf(from), last === null ? null : bytesOf(last), end === undefined ? END : bytesOf(end), limit];
 }
 
-/** Judges each commit by what the ones before it left, and writes what is left in the end. Gives who was done. */
-async function commitAll(query: Query, group: readonly Pending[]): Promise<boolean[]> {
-  const expected = new Set(group.flatMap(({ expect }) => expect.map(({ key }) => key)));
-  const touched = new Set([...expected, ...group.flatMap(({ changes }) => changes.map(({ key }) => key))]);
-  const locked = lock(query, touched);
-  const held = expected.size === 0 ? [] : query(SELECT, [json([...expected].map(hexOf))]);
-  const rows = new Map((await Promise.all([locked, held]))[1].map((row) => [textOf(row['key']), textOf(row['value'])]));
-  const left = new Map<string, string | undefined>();
-  const heldNow = (key: string) => (left.has(key) ? left.get(key) : rows.get(key));
-  const done = group.map(({ changes, expect }) => {
-    if (expect.some(({ key, value }) => heldNow(key) !== value)) return false;
-    for (const { key, value } of changes) left.set(key, value);
-    return true;
-  });
-  const puts = [...left].flatMap(([key, value]) => (value === undefined ? [] : [[hexOf(key), hexOf(value)]]));
-  const deletes = [...left].flatMap(([key, value]) => (value === undefined ? [hexOf(key)] : []));
-  await Promise.all([
-    puts.length > 0 && query(PUT, [json(puts)]),
-    deletes.length > 0 && query(DELETE, [json(deletes)]),
-  ]);
-  return done;
-}
-
-const KEYS_GIVEN = "SELECT decode(k, 'hex') FROM json_array_elements_text($1::text::json) k";
-const SELECT = `SELECT key, value FROM $.rows WHERE key IN (${KEYS_GIVEN})`;
-const DELETE = `DELETE FROM $.rows WHERE key IN (${KEYS_GIVEN})`;
-const PUT = `INSERT INTO $.rows (key, value)
-  SELECT decode(r->>0, 'hex'), decode(r->>1, 'hex') FROM json_array_elements($1::text::json) r
-  ON CONFLICT (key) DO UPDATE SET value = excluded.value`;
-const LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended('$', 1))";
-/** In one order for everybody, so that nobody waits in a circle. */
-const LOCK_KEYS = `SELECT pg_advisory_xact_lock_shared(hashtextextended('$', 1))
-  UNION ALL SELECT pg_advisory_xact_lock(h) FROM (
-    SELECT DISTINCT hashtextextended('$' || k, 2) AS h FROM json_array_elements_text($1::text::json) k ORDER BY h) hashes`;
-
-function lock(query: Query, keys: ReadonlySet<string>): Promise<unknown> {
-  return keys.size > KEYS_LOCKED ? query(LOCK_ALL, []) : query(LOCK_KEYS, [json([...keys].map(hexOf))]);
-}
-
-function json(value: unknown): string {
-  return JSON.stringify(value);
+/** A commit as the function in the database takes it: of several changes of a key the last one counts. */
+function commitOf({ changes, expect }: Pending): object {
+  const left = new Map(changes.map(({ key, value }) => [key, value]));
+  return {
+    expect: expect.map(({ key, value }) => [hexOf(key), value === undefined ? null : hexOf(value)]),
+    put: [...left].flatMap(([key, value]) => (value === undefined ? [] : [[hexOf(key), hexOf(value)]])),
+    remove: [...left].flatMap(([key, value]) => (value === undefined ? [hexOf(key)] : [])),
+  };
 }

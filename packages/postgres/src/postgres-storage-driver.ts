@@ -16,7 +16,6 @@ import { matchesDigest } from './matches-digest.js';
 import { PostgresOrderedStore, pageOf } from './postgres-ordered-store.js';
 
 export interface PostgresStorageOptions extends PostgresOptions {
-  clock?: { now(): number } | undefined;
   /** Whether bytes are those of an integrity string, where the host is faster at it than WebCrypto. */
   matchesDigest?: ((body: Uint8Array, digest: string) => boolean | Promise<boolean>) | undefined;
   /** For `get` of codings that the platform cannot undo. */
@@ -43,10 +42,10 @@ export class PostgresStorageDriver extends StorageDriver {
   readonly #options: PostgresStorageOptions;
   #closed: Promise<void> | undefined;
 
-  constructor(client: PostgresClient, options: PostgresStorageOptions = {}) {
+  constructor(client: PostgresClient, options: PostgresStorageOptions) {
     super();
     this.#options = options;
-    this.clock = options.clock ?? Date;
+    this.clock = options.clock;
     this.#database = new PostgresDatabase(client, options);
     this.ordered = new PostgresOrderedStore(this.#database);
   }

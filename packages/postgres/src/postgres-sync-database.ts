@@ -16,11 +16,8 @@ export class PostgresSyncDatabase implements SyncDatabase {
   readonly clock: { now(): number };
   readonly #database: PostgresDatabase;
 
-  constructor(
-    client: PostgresClient,
-    { clock = Date, ...options }: PostgresOptions & { clock?: { now(): number } } = {},
-  ) {
-    this.clock = clock;
+  constructor(client: PostgresClient, options: PostgresOptions) {
+    this.clock = options.clock;
     this.#database = new PostgresDatabase(client, options);
   }
 

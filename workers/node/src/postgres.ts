@@ -1,5 +1,6 @@
 /** @module PostgreSQL on Node.js, by URL. An entry of its own: nobody else loads the client. */
 import { CacheError } from '@_all_docs/cache';
+import type { Clock } from '@_all_docs/http';
 import { PostgresStorageDriver, PostgresSyncDatabase } from '@_all_docs/postgres';
 import postgres from 'postgres';
 import { knowsDigest } from './body-digest.js';
@@ -18,7 +19,7 @@ export interface OpenPostgresOptions {
   schema?: string | undefined;
   /** Connections at once; 10 unless told. */
   connections?: number | undefined;
-  clock?: { now(): number } | undefined;
+  clock?: Clock | undefined;
 }
 
 /** A driver on the database at `postgres://user:password@host:port/name`; `close` it to let go of its connections. Opens nothing before its first use. */
@@ -44,6 +45,7 @@ export function openPostgresSync(
 }
 
 const CLOSE_SECONDS = 5;
+const LONGEST_BACKOFF_SECONDS = 1;
 
 function connect(url: string, { connections = 10 }: OpenPostgresOptions): postgres.Sql {
   if (!/^postgres(ql)?:\/\//.test(url)) {
@@ -56,6 +58,8 @@ function connect(url: string, { connections = 10 }: OpenPostgresOptions): postgr
   return postgres(url, {
     max: connections,
     connect_timeout: 10,
+    // A server that is back is not left waiting for the library's twenty seconds.
+    backoff: (tries) => Math.min(0.05 * 2 ** tries, LONGEST_BACKOFF_SECONDS),
     // What the tables need is known; the list of all types is not asked for at each connection.
     fetch_types: false,
     onnotice: () => {},

@@ -1,4 +1,4 @@
-import { SqliteSyncDatabase } from '@_all_docs/worker-node';
+import { SqliteSyncDatabase, systemClock } from '@_all_docs/worker-node';
 import { openPostgresSync } from '@_all_docs/worker-node/postgres';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -20,7 +20,7 @@ if (reason) {
   afterAll(() => server.stop());
   syncDatabaseContract({
     name: 'PostgresSyncDatabase',
-    create: (clock) => openPostgresSync(server.url, { clock }),
+    create: (clock) => openPostgresSync(server.url, { clock: { ...systemClock, ...clock } }),
     destroy: (database) => (database as ReturnType<typeof openPostgresSync>).close(),
   });
 }
