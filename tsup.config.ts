@@ -13,7 +13,7 @@ const PACKAGES: Record<string, string[]> = {
   'packages/postgres': [],
   'packages/content': [],
   'packages/registry': ['edge.ts'],
-  'packages/origin': [],
+  'packages/origin': ['edge.ts'],
   'workers/worker': ['queues.ts'],
   'workers/node': [
     'bullmq-queue.ts',

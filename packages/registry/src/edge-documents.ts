@@ -153,7 +153,11 @@ export class EdgeDocuments {
   /** The document as the origin has it now. `fresh` goes past the caches on the way, and takes the first 404 for true. */
   #renew(name: string, held?: StoredEntry, fresh = false): Promise<Source | undefined> {
     const { flight = (_key, work) => work() } = this.#env;
-    const work = flight(`document:${fresh}:${name}`, () => this.#fetch(name, held, fresh));
+    const work = flight(`document:${fresh}:${name}`, async () => {
+      // What the feed has news of may be in those caches as it was before.
+      const isNews = fresh || (await this.#store.isRemoved(name, 0));
+      return this.#fetch(name, held, isNews);
+    });
     return patiently(this.#env, this.#settings.patienceMs, name, work);
   }
 

@@ -19,4 +19,16 @@ export interface Bindings {
   ORIGIN?: string;
   /** The registry. */
   REGISTRY?: string;
+  /** Where clients reach the worker, for our own tarball URLs; the request's Host unless told. */
+  PUBLIC_URL?: string;
+  /** `auto`, `self` or `origin`. */
+  TARBALL_HOST?: string;
+  /** How old a document may be before it is compared with the registry's; 300 unless told. */
+  MAX_AGE_SECONDS?: string;
+  /** Hosts besides the registry's own that tarballs may be fetched from. */
+  ALLOWED_HOSTS?: string;
+  /** `off`: the feed is not followed. */
+  FOLLOW?: string;
+  /** What `POST /work` and `POST /enqueue` need; a secret. */
+  WORK_SECRET?: string;
 }

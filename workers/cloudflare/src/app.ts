@@ -1,0 +1,65 @@
+import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
+import { ChangeLog } from '@_all_docs/changes';
+import { EdgeOrigin } from '@_all_docs/origin/edge';
+import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
+import type { WorkItem, WorkResult } from '@_all_docs/worker';
+import { waitUntil } from 'cloudflare:workers';
+import type { Bindings } from './bindings.js';
+import { createEnv } from './create-env.js';
+import { RecentChanges } from './recent-changes.js';
+import { followed, type ReplicaObject } from './replica-object.js';
+import { doWork } from './work.js';
+
+/** What one isolate composes, once, from its bindings. */
+export interface App {
+  registry: EdgeRegistry;
+  origin: EdgeOrigin;
+  work(item: WorkItem): Promise<WorkResult>;
+  /** The object that follows the feed; `ERR_NO_BINDING` without one. */
+  replica(): Pick<ReplicaObject, 'follow' | 'state' | 'news' | 'settled'>;
+}
+
+/** Throws `ERR_NO_BINDING` for what nothing works without. */
+export function createApp(bindings: Bindings): App {
+  const env = createEnv(bindings);
+  const { origin, registry: url, transport, clock, logger } = env;
+  const storage = env.storage as StorageDriver;
+  const ordered = env.ordered as OrderedStore;
+  // The stub's own type is as deep as the values that it carries.
+  const replica = () => bindings.REPLICA?.getByName('replica') as unknown as ReplicaObject;
+  const removals = followed(bindings)
+    ? new RecentChanges(
+        (seq) => replica().news(seq),
+        () => clock.now(),
+        logger,
+      )
+    : undefined;
+  const registry = new EdgeRegistry({
+    env: {
+      ...{ registry: url, storage, transport, clock, logger, waitUntil, removals },
+      ...{ streaming: env.streaming, hashers: env.hashers, codec: env.codec },
+      get blobs() {
+        return env.blobs;
+      },
+    },
+    options: optionsOf(bindings),
+  });
+  const changes = new ChangeLog({ ordered, origin });
+  const settled = (seq: number) => replica().settled(seq);
+  return {
+    registry,
+    origin: new EdgeOrigin({ storage, ordered, origin, changes }),
+    work: (item) => doWork(item, { origin, transport, storage, registry, settled }),
+    replica,
+  };
+}
+
+function optionsOf({ PUBLIC_URL, TARBALL_HOST, MAX_AGE_SECONDS, ALLOWED_HOSTS }: Bindings): EdgeOptions {
+  return {
+    scheme: 'https',
+    publicUrl: PUBLIC_URL || undefined,
+    tarballHost: (TARBALL_HOST || undefined) as EdgeOptions['tarballHost'],
+    maxAgeMs: MAX_AGE_SECONDS ? Number(MAX_AGE_SECONDS) * 1_000 : undefined,
+    allowedHosts: ALLOWED_HOSTS?.split(/[\s,]+/).filter(Boolean),
+  };
+}
