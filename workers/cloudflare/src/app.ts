@@ -2,18 +2,20 @@ import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
 import { ChangeLog } from '@_all_docs/changes';
 import { EdgeOrigin } from '@_all_docs/origin/edge';
 import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
-import type { WorkItem, WorkResult } from '@_all_docs/worker';
+import type { WorkItem, WorkResult } from '@_all_docs/worker/items';
 import { waitUntil } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
 import { createEnv } from './create-env.js';
 import { RecentChanges } from './recent-changes.js';
 import { followed, type ReplicaObject } from './replica-object.js';
+import { ReplicaStore } from './replica-store.js';
 import { doWork } from './work.js';
 
 /** What one isolate composes, once, from its bindings. */
 export interface App {
   registry: EdgeRegistry;
-  origin: EdgeOrigin;
+  /** For one request: it speaks to an object. */
+  origin(): EdgeOrigin;
   work(item: WorkItem): Promise<WorkResult>;
   /** The object that follows the feed; `ERR_NO_BINDING` without one. */
   replica(): Pick<ReplicaObject, 'follow' | 'state' | 'news' | 'settled'>;
@@ -24,9 +26,9 @@ export function createApp(bindings: Bindings): App {
   const env = createEnv(bindings);
   const { origin, registry: url, transport, clock, logger } = env;
   const storage = env.storage as StorageDriver;
-  const ordered = env.ordered as OrderedStore;
-  // The stub's own type is as deep as the values that it carries.
-  const replica = () => bindings.REPLICA?.getByName('replica') as unknown as ReplicaObject;
+  // A stub belongs to one request. Its own type is as deep as the values that it carries.
+  const stub = () => (bindings.REPLICA as NonNullable<Bindings['REPLICA']>).getByName('replica');
+  const replica = () => stub() as unknown as ReplicaObject;
   const removals = followed(bindings)
     ? new RecentChanges(
         (seq) => replica().news(seq),
@@ -44,11 +46,12 @@ export function createApp(bindings: Bindings): App {
     },
     options: optionsOf(bindings),
   });
-  const changes = new ChangeLog({ ordered, origin });
+  const originOf = (ordered: OrderedStore) =>
+    new EdgeOrigin({ storage, ordered, origin, changes: new ChangeLog({ ordered, origin }) });
   const settled = (seq: number) => replica().settled(seq);
   return {
     registry,
-    origin: new EdgeOrigin({ storage, ordered, origin, changes }),
+    origin: () => originOf(new ReplicaStore(stub())),
     work: (item) => doWork(item, { origin, transport, storage, registry, settled }),
     replica,
   };

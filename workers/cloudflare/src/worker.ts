@@ -1,6 +1,6 @@
 /** @module The worker that `wrangler deploy` puts in place. */
 import { type AnswerRequest, errorAnswer, jsonAnswer, toResponse } from '@_all_docs/registry/edge';
-import type { WorkItem, WorkResult } from '@_all_docs/worker';
+import type { WorkItem, WorkResult } from '@_all_docs/worker/items';
 import { type App, createApp } from './app.js';
 import { isAuthorized } from './authorize.js';
 import type { Bindings } from './bindings.js';
@@ -87,7 +87,7 @@ async function other(request: Request, target: string, bindings: Bindings): Prom
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
   const accepted = asSent(request).headers.get('accept-encoding') ?? undefined;
-  const answer = await open(bindings).origin.answer(target, accepted);
+  const answer = await open(bindings).origin().answer(target, accepted);
   return answer && toResponse(answer, request.method);
 }
 
