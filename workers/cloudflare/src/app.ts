@@ -2,7 +2,7 @@ import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
 import { ChangeLog } from '@_all_docs/changes';
 import { EdgeOrigin } from '@_all_docs/origin/edge';
 import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
-import type { WorkItem, WorkResult } from '@_all_docs/worker/items';
+import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { waitUntil } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
 import { createEnv } from './create-env.js';

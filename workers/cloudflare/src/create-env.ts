@@ -1,7 +1,7 @@
 import { CacheError, normalizeOrigin } from '@_all_docs/cache';
 import type { BlobBackend, Hashers } from '@_all_docs/content';
 import { type StreamingTransport, webCodec, withRedirects } from '@_all_docs/http';
-import type { Env, Logger } from '@_all_docs/worker/items';
+import type { Env, Logger } from '@_all_docs/worker';
 import type { Bindings } from './bindings.js';
 import { systemClock } from './clock.js';
 import { digestHashers } from './digest-hashers.js';

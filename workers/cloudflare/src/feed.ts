@@ -156,9 +156,9 @@ export class Feed {
       await this.#put(this.#cursor, { ...state, low });
       return { more: false };
     }
-    await this.#log.clear();
     const { epoch } = state;
     const now = this.#env.clock.now();
+    await this.#log.clear({ at: now });
     await this.#put(this.#cursor, {
       ...state,
       cursor: updateSeq,

@@ -1,4 +1,4 @@
-import type { Logger } from '@_all_docs/worker/items';
+import type { Logger } from '@_all_docs/worker';
 import type { NewsSince } from './feed.js';
 
 /** How long an isolate relies on what it was told. */

@@ -1,5 +1,5 @@
 import type { RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
-import type { WorkItem } from '@_all_docs/worker/items';
+import type { WorkItem } from '@_all_docs/worker/queues';
 import { DurableObject } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
 import { createEnv } from './create-env.js';

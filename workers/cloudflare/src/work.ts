@@ -2,7 +2,7 @@ import { createPartitionKey, type StorageDriver } from '@_all_docs/cache';
 import { classify, HttpError, type Transport, webCodec } from '@_all_docs/http';
 import { parsePackageName } from '@_all_docs/packument';
 import type { EdgeRegistry } from '@_all_docs/registry/edge';
-import { assertWorkItem, messageOf, WorkerError, type WorkItem, type WorkResult } from '@_all_docs/worker/items';
+import { assertWorkItem, messageOf, WorkerError, type WorkItem, type WorkResult } from '@_all_docs/worker/queues';
 
 export interface WorkEnv {
   origin: string;

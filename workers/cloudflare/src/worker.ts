@@ -1,6 +1,6 @@
 /** @module The worker that `wrangler deploy` puts in place. */
 import { type AnswerRequest, errorAnswer, jsonAnswer, toResponse } from '@_all_docs/registry/edge';
-import type { WorkItem, WorkResult } from '@_all_docs/worker/items';
+import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { type App, createApp } from './app.js';
 import { isAuthorized } from './authorize.js';
 import type { Bindings } from './bindings.js';
