@@ -22,7 +22,7 @@ export interface App {
 }
 
 /** Throws `ERR_NO_BINDING` for what nothing works without. */
-export function createApp(bindings: Bindings): App {
+export function createApp(bindings: Bindings, scheme: 'http' | 'https'): App {
   const env = createEnv(bindings);
   const { origin, registry: url, transport, clock, logger } = env;
   const storage = env.storage as StorageDriver;
@@ -44,7 +44,7 @@ export function createApp(bindings: Bindings): App {
         return env.blobs;
       },
     },
-    options: optionsOf(bindings),
+    options: { ...optionsOf(bindings), scheme },
   });
   const originOf = (ordered: OrderedStore) =>
     new EdgeOrigin({ storage, ordered, origin, changes: new ChangeLog({ ordered, origin }) });
@@ -59,7 +59,6 @@ export function createApp(bindings: Bindings): App {
 
 function optionsOf({ PUBLIC_URL, TARBALL_HOST, MAX_AGE_SECONDS, ALLOWED_HOSTS }: Bindings): EdgeOptions {
   return {
-    scheme: 'https',
     publicUrl: PUBLIC_URL || undefined,
     tarballHost: (TARBALL_HOST || undefined) as EdgeOptions['tarballHost'],
     maxAgeMs: MAX_AGE_SECONDS ? Number(MAX_AGE_SECONDS) * 1_000 : undefined,

@@ -11,12 +11,14 @@ export { ReplicaObject } from './replica-object.js';
 
 const LARGEST_ITEM = 128_000;
 
-/** Bindings are the same for the life of an isolate. */
-let app: App | undefined;
+/** Bindings are the same for the life of an isolate; our own URLs have the scheme that the client used. */
+const apps: Partial<Record<Scheme, App>> = {};
+type Scheme = 'http' | 'https';
 
-function open(bindings: Bindings): App {
-  app ??= createApp(bindings);
-  return app;
+function open(bindings: Bindings, url = 'https:'): App {
+  const scheme: Scheme = url.startsWith('https:') ? 'https' : 'http';
+  apps[scheme] ??= createApp(bindings, scheme);
+  return apps[scheme];
 }
 
 /** Items of `POST /enqueue` are worked on by the object's own alarms. */
@@ -29,7 +31,10 @@ export default {
     const target = request.url.slice(request.url.indexOf('/', 8));
     try {
       const special = target.startsWith('/npm/') ? undefined : await other(request, target, bindings);
-      return special ?? toResponse(await open(bindings).registry.answer(asSent(request), target), request.method);
+      return (
+        special ??
+        toResponse(await open(bindings, request.url).registry.answer(asSent(request), target), request.method)
+      );
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       console.error(
