@@ -19,6 +19,7 @@ const PACKAGES: Record<string, string[]> = {
     'bullmq-queue.ts',
     'check-worker.ts',
     'derive-worker.ts',
+    'object-stores.ts',
     'postgres.ts',
     'serve.ts',
     'serve-worker.ts',

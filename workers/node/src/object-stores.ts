@@ -1,0 +1,16 @@
+/** @module Object stores: blobs in S3 and Google Cloud Storage. */
+
+export {
+  type Bucket,
+  bytesOf,
+  type ListedObject,
+  type ObjectStat,
+  type PutOptions,
+  type StoredObject,
+} from './object-stores/bucket.js';
+export { BucketBlobBackend } from './object-stores/bucket-blob-backend.js';
+export { GCSBlobBackend } from './object-stores/gcs-blob-backend.js';
+export { GCSBucket, type GCSBucketOptions } from './object-stores/gcs-bucket.js';
+export { S3BlobBackend } from './object-stores/s3-blob-backend.js';
+export { S3Bucket, type S3BucketOptions } from './object-stores/s3-bucket.js';
+export { readS3Settings, type S3Credentials, type S3Settings } from './object-stores/s3-credentials.js';

@@ -1,0 +1,306 @@
+import { CacheError } from '@_all_docs/cache';
+import { hash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type ApiError, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage';
+import { Agent, type Dispatcher, request } from 'undici';
+import {
+  type Bucket,
+  type ListedObject,
+  modifiedAtOf,
+  type ObjectStat,
+  type PutOptions,
+  type StoredObject,
+} from './bucket.js';
+import { brokenOff, isPassing, PATIENCE_MS, type PatienceOptions, type Trouble, withPatience } from './patience.js';
+
+export interface GCSBucketOptions extends PatienceOptions {
+  bucket: string;
+  /** What all keys begin with, a slash at its end; nothing unless told. */
+  prefix?: string | undefined;
+  /** Google's own client; one that finds credentials by itself unless told. */
+  storage?: Storage | undefined;
+}
+
+/** The largest object that GCS takes. */
+const MAX_BYTES = 5 * 1024 ** 4;
+/** Held in memory to be sent again; GCS takes multiples of 256 KiB. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+const CONNECTIONS = 128;
+const TIMEOUT_MS = 30_000;
+const META = 'x-goog-meta-';
+const TYPE = 'application/octet-stream';
+
+/**
+ * A {@link Bucket} in Google Cloud Storage. Written by Google's own client, with generations as versions. Read over our
+ * own connections: one request brings bytes and metadata, and a reader who leaves takes no other connection down.
+ */
+export class GCSBucket implements Bucket {
+  readonly url: string;
+  readonly maxBytes = MAX_BYTES;
+  readonly #name: string;
+  readonly #prefix: string;
+  readonly #options: GCSBucketOptions;
+  readonly #storage: Storage;
+  readonly #agent = new Agent({ connections: CONNECTIONS, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+
+  constructor(options: GCSBucketOptions) {
+    const { bucket, prefix = '', patienceMs = PATIENCE_MS } = options;
+    this.#name = bucket;
+    this.#prefix = prefix;
+    this.#options = options;
+    this.#storage =
+      options.storage ??
+      new Storage({
+        retryOptions: {
+          autoRetry: true,
+          // Whatever is sent twice has the same effect as once, or a condition that says so.
+          idempotencyStrategy: IdempotencyStrategy.RetryAlways,
+          maxRetries: 20,
+          maxRetryDelay: 10,
+          totalTimeout: patienceMs / 1000,
+        },
+      });
+    this.url = `gs://${bucket}/${prefix}`;
+  }
+
+  async check(): Promise<void> {
+    for await (const _ of this.list('', { limit: 1 })) return;
+  }
+
+  async get(
+    key: string,
+    { start, end, version }: { start?: number; end?: number; version?: string } = {},
+  ): Promise<StoredObject | undefined> {
+    const headers = start === undefined ? {} : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` };
+    const { statusCode, headers: told, body } = await this.#read('GET', key, headers, version);
+    if (statusCode === 200 || statusCode === 206) return { ...statOf(told), body };
+    await body.dump();
+    if (statusCode !== 416) return undefined;
+    // Past the end; of an empty object, any range is.
+    const stat = await this.head(key);
+    return stat && { ...stat, body: nothing() };
+  }
+
+  async head(key: string): Promise<ObjectStat | undefined> {
+    const { statusCode, headers, body } = await this.#read('HEAD', key, {});
+    await body.dump();
+    return statusCode === 200 ? statOf(headers) : undefined;
+  }
+
+  async put(
+    key: string,
+    body: Uint8Array,
+    { metadata, contentType, only }: PutOptions = {},
+  ): Promise<string | undefined> {
+    const file = this.#file(key);
+    const preconditionOpts = only && { ifGenerationMatch: only === 'absent' ? 0 : only.version };
+    // The store compares the digest with what it received.
+    const described = {
+      metadata: { ...metadata },
+      contentType: contentType ?? TYPE,
+      md5Hash: hash('md5', body, 'base64'),
+    };
+    try {
+      const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+      await file.save(bytes, {
+        resumable: false,
+        validation: false,
+        metadata: described,
+        ...(preconditionOpts ? { preconditionOpts } : {}),
+      });
+      return String(file.metadata.generation);
+    } catch (error) {
+      if (codeOf(error) === 412) return undefined;
+      throw this.#error('ERR_STORAGE_WRITE', key, error);
+    }
+  }
+
+  async upload(key: string, source: AsyncIterable<Uint8Array>): Promise<void> {
+    let broken: { error: unknown } | undefined;
+    const watched = async function* () {
+      try {
+        yield* source;
+      } catch (error) {
+        broken = { error };
+        throw error;
+      }
+    };
+    try {
+      const options = { resumable: true, chunkSize: CHUNK_BYTES, validation: false } as const;
+      await pipeline(
+        Readable.from(watched(), { objectMode: true, highWaterMark: 1 }),
+        this.#file(key).createWriteStream(options),
+      );
+    } catch (error) {
+      if (broken) throw broken.error;
+      throw this.#error('ERR_STORAGE_WRITE', key, error);
+    }
+  }
+
+  async copy(from: string, to: string, options: Pick<PutOptions, 'metadata' | 'contentType'> = {}): Promise<void> {
+    const { metadata = {}, contentType = TYPE } = options;
+    try {
+      await this.#file(from).copy(this.#file(to), { metadata: { ...metadata }, contentType });
+    } catch (error) {
+      throw this.#error('ERR_STORAGE_WRITE', to, error);
+    }
+  }
+
+  async delete(key: string, { version }: { version?: string } = {}): Promise<boolean> {
+    try {
+      await this.#file(key).delete(version === undefined ? {} : { ifGenerationMatch: version });
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 404 && !isNoBucket(error)) return version === undefined;
+      if (codeOf(error) === 412) return false;
+      throw this.#error('ERR_STORAGE_WRITE', key, error);
+    }
+  }
+
+  async *list(
+    prefix: string,
+    { after, limit = Number.POSITIVE_INFINITY }: { after?: string; limit?: number } = {},
+  ): AsyncIterable<ListedObject> {
+    const query = {
+      autoPaginate: false,
+      prefix: this.#prefix + prefix,
+      fields: 'items(name,size,updated),nextPageToken',
+      ...(after === undefined ? {} : { startOffset: this.#prefix + after }),
+    };
+    let pageToken: string | undefined;
+    for (let left = limit; left > 0; ) {
+      const [files, next] = await this.#page({
+        ...query,
+        maxResults: Math.min(left + 1, 1_000),
+        ...(pageToken ? { pageToken } : {}),
+      });
+      for (const { name, metadata } of files) {
+        const key = name.slice(this.#prefix.length);
+        if (key === after || left <= 0) continue;
+        yield { key, size: Number(metadata.size), modifiedAt: Date.parse(metadata.updated ?? '') };
+        left -= 1;
+      }
+      pageToken = (next as { pageToken?: string } | null)?.pageToken;
+      if (pageToken === undefined) return;
+    }
+  }
+
+  /** Uploads that nobody ends leave nothing here that can be seen or is paid for: GCS forgets them after a week. */
+  async abandonUploads(): Promise<number> {
+    return 0;
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+
+  #file(key: string): File {
+    return this.#storage.bucket(this.#name).file(this.#prefix + key);
+  }
+
+  async #page(query: object): Promise<[File[], unknown]> {
+    try {
+      const [files, next] = await this.#storage.bucket(this.#name).getFiles(query);
+      return [files, next];
+    } catch (error) {
+      throw this.#error('ERR_STORAGE_READ', '', error);
+    }
+  }
+
+  /** The XML interface: its answers carry the metadata, too. */
+  #read(
+    method: 'GET' | 'HEAD',
+    key: string,
+    headers: Record<string, string>,
+    version?: string,
+  ): Promise<Dispatcher.ResponseData> {
+    const path = (this.#prefix + key).split('/').map(encodeURIComponent).join('/');
+    const url = `${this.#storage.apiEndpoint}/${this.#name}/${path}${version === undefined ? '' : `?generation=${version}`}`;
+    const attempt = async (): Promise<Dispatcher.ResponseData | Trouble> => {
+      try {
+        const authorization = await this.#authorization();
+        const response = await request(url, {
+          method,
+          // Bytes as they are stored, whatever they are said to be.
+          headers: { 'accept-encoding': 'gzip', ...authorization, ...headers },
+          dispatcher: this.#agent,
+        });
+        const { statusCode: status } = response;
+        if ((status < 300 || status === 404 || status === 416) && status !== 401) return response;
+        return {
+          trouble: true,
+          passing: isPassing(status),
+          status,
+          detail: (await response.body.text()).slice(0, 200),
+        };
+      } catch (error) {
+        return brokenOff(error);
+      }
+    };
+    return withPatience(this.#options, attempt, ({ status, detail, cause }) =>
+      this.#error('ERR_STORAGE_READ', key, Object.assign(new Error(detail, { cause }), { code: status })),
+    );
+  }
+
+  /** For Google's own host only; an emulator asks for none. */
+  async #authorization(): Promise<Record<string, string>> {
+    if (this.#storage.customEndpoint) return {};
+    const headers = await this.#storage.authClient.getRequestHeaders();
+    const authorization = headers.get('authorization');
+    return authorization === null ? {} : { authorization };
+  }
+
+  #error(kind: 'ERR_STORAGE_READ' | 'ERR_STORAGE_WRITE', key: string, cause: unknown): CacheError {
+    if (cause instanceof CacheError) return cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const status = codeOf(cause);
+    if (isNoBucket(cause) || (status === 404 && key === '')) {
+      return new CacheError(
+        'ERR_NO_STORAGE',
+        `there is no bucket ${this.#name} in Google Cloud Storage; create it, or name another one`,
+        { cause },
+      );
+    }
+    if (/default credentials|invalid_grant/i.test(message)) {
+      return new CacheError(
+        'ERR_CACHE_UNWRITABLE',
+        'no credentials for Google Cloud Storage: set GOOGLE_APPLICATION_CREDENTIALS, or run under a service account',
+        { cause },
+      );
+    }
+    if (status === 401 || status === 403) {
+      return new CacheError(
+        'ERR_CACHE_UNWRITABLE',
+        `${this.url}${key} is denied (${status}); the account needs the role Storage Object User on the bucket ${this.#name}`,
+        { cause },
+      );
+    }
+    return new CacheError(kind, `${this.url}${key} failed: ${message}; ask again when the store is well`, { cause });
+  }
+}
+
+function statOf(headers: Dispatcher.ResponseData['headers']): ObjectStat {
+  const metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(META) && typeof value === 'string') metadata[name.slice(META.length)] = value;
+  }
+  const whole = /\/(\d+)$/.exec(String(headers['content-range'] ?? ''))?.[1];
+  return {
+    size: Number(whole ?? headers['x-goog-stored-content-length'] ?? headers['content-length'] ?? 0),
+    modifiedAt: modifiedAtOf(Date.parse(String(headers['last-modified'] ?? '')), metadata),
+    version: String(headers['x-goog-generation'] ?? ''),
+    metadata,
+  };
+}
+
+function codeOf(error: unknown): number | undefined {
+  const code = Number((error as ApiError | undefined)?.code);
+  return Number.isNaN(code) ? undefined : code;
+}
+
+function isNoBucket(error: unknown): boolean {
+  return codeOf(error) === 404 && /bucket does not exist/i.test((error as Error).message);
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}
