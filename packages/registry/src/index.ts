@@ -29,7 +29,13 @@ export { readDists } from './read-dists.js';
 export { type Removal, removalOf } from './removal.js';
 export { createSingleFlight, type SingleFlight } from './single-flight.js';
 export type { RegistryStats } from './stats.js';
-export { Tarballs, type TarballsEnv, type TarballsOptions, type TarballsStats } from './tarballs.js';
+export {
+  type SharedTarballs,
+  Tarballs,
+  type TarballsEnv,
+  type TarballsOptions,
+  type TarballsStats,
+} from './tarballs.js';
 export type { Tarball } from './tarballs-body.js';
 export type {
   Dist,

@@ -5,7 +5,7 @@ import { createSingleFlight, type SingleFlight } from './single-flight.js';
 
 export interface LeaseFlightOptions {
   /** The rows that all processes share. */
-  ordered: OrderedStore;
+  ordered: Pick<OrderedStore, 'get' | 'commit'>;
   clock: Clock;
   /** Names this process among them. */
   owner: string;

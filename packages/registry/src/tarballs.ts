@@ -1,5 +1,5 @@
 import { CacheError, encodeOrigin, hex, type OrderedStore } from '@_all_docs/cache';
-import { BlobIndex, ContentError, Hash, type Store, VERSION_PREFIX } from '@_all_docs/content';
+import { BlobIndex, ContentError, Hash, type Linkable, type Store, VERSION_PREFIX } from '@_all_docs/content';
 import type { Clock, StreamingResponse, StreamingTransport } from '@_all_docs/http';
 import { integrityOf } from './dist-integrity.js';
 import { RegistryError } from './errors.js';
@@ -10,6 +10,14 @@ import { TarballHosts } from './tarballs-host.js';
 import { askOrigin } from './tarballs-origin.js';
 import type { Dist, RegistryLogger } from './types.js';
 
+/** What others who keep their blobs in the same place have stored. Its trouble costs the sharing, not the work. */
+export interface SharedTarballs {
+  /** The blob with that integrity, held for us from now on; `undefined` on a miss. */
+  find(integrity: string): Promise<Linkable | undefined>;
+  /** Tells the others of a blob that was found to have that integrity. */
+  publish(integrity: string, blob: Linkable): Promise<void>;
+}
+
 /** The part of an environment that tarballs need. */
 export interface TarballsEnv {
   registry: string;
@@ -19,6 +27,8 @@ export interface TarballsEnv {
   clock: Pick<Clock, 'now' | 'sleep'>;
   /** How far a download is shared; within this process unless told. */
   flight?: SingleFlight | undefined;
+  /** Others' tarballs; nobody's unless told. */
+  shared?: SharedTarballs | undefined;
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   logger?: RegistryLogger | undefined;
 }
@@ -41,6 +51,8 @@ export interface TarballsOptions {
 export interface TarballsStats {
   /** Answered from the store. */
   hits: number;
+  /** Taken over from others who had stored them. */
+  adopted: number;
   /** Downloads begun, and clients that joined one that was under way. */
   fetched: number;
   joined: number;
@@ -82,7 +94,17 @@ export class Tarballs {
   readonly #prefix: string;
   readonly #flights = new Map<string, Promise<Flight | Tarball>>();
   readonly #airborne = new Set<Flight>();
-  readonly #counts = { hits: 0, fetched: 0, joined: 0, mismatched: 0, failed: 0, absent: 0, unkept: 0, lost: 0 };
+  readonly #counts = {
+    hits: 0,
+    adopted: 0,
+    fetched: 0,
+    joined: 0,
+    mismatched: 0,
+    failed: 0,
+    absent: 0,
+    unkept: 0,
+    lost: 0,
+  };
 
   constructor(options: TarballsOptions) {
     const { env, allowedHosts } = options;
@@ -190,6 +212,31 @@ export class Tarballs {
     return row !== undefined && row.integrity === integrityOf(dist) && this.#env.blobs.has(Hash.parse(row.blob));
   }
 
+  /** What somebody else stored, linked here; `undefined` when nobody did, or when it is of no use. */
+  async #adopted(key: string, dist: Dist): Promise<Tarball | undefined> {
+    const integrity = integrityOf(dist);
+    if (!this.#env.shared || integrity === undefined) return undefined;
+    try {
+      const blob = await this.#env.shared.find(integrity);
+      if (!blob) return undefined;
+      await this.index.link(key, { version: dist.version, integrity } satisfies VersionRow, blob);
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      this.#env.logger?.warn?.('what others stored cannot be looked up', { key, error: String(error) });
+      return undefined;
+    }
+    this.#counts.adopted += 1;
+    return this.#kept(key, dist);
+  }
+
+  async #publish(integrity: string, blob: Linkable): Promise<void> {
+    try {
+      await this.#env.shared?.publish(integrity, blob);
+    } catch (error) {
+      this.#env.logger?.warn?.('others cannot be told of a tarball', { integrity, error: String(error) });
+    }
+  }
+
   /** The download of it: the one that is under way, or a new one. */
   #join(key: string, name: string, file: string, dist: Dist): Promise<Flight | Tarball> {
     const wanted = wantedOf(key, dist);
@@ -198,16 +245,17 @@ export class Tarballs {
       this.#counts.joined += 1;
       return underWay;
     }
-    if (this.#options.offline) return Promise.reject(this.#offline(name, file));
+    if (this.#options.offline && !this.#env.shared) return Promise.reject(this.#offline(name, file));
     const { promise, resolve, reject } = Promise.withResolvers<Flight | Tarball>();
     this.#flights.set(wanted, promise);
     const download = async () => {
       // Looked for once more: between the first look and now a download of it may have ended, here or elsewhere.
-      const kept = await this.#kept(key, dist);
+      const kept = (await this.#kept(key, dist)) ?? (await this.#adopted(key, dist));
       if (kept) {
         this.#flights.delete(wanted);
         return resolve(kept);
       }
+      if (this.#options.offline) throw this.#offline(name, file);
       const flight = this.#fly(key, name, file, dist);
       resolve(flight);
       await flight.landed;
@@ -227,7 +275,10 @@ export class Tarballs {
       ask: () => this.#ask(dist, again),
       store: this.#env.blobs,
       integrity,
-      commit: (stored) => this.index.link(key, { version: dist.version, integrity } satisfies VersionRow, stored),
+      commit: async (stored) => {
+        await this.index.link(key, { version: dist.version, integrity } satisfies VersionRow, stored);
+        if (integrity !== undefined) await this.#publish(integrity, stored);
+      },
       windowBytes: this.#options.windowBytes,
     });
     this.#airborne.add(flight);

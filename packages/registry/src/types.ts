@@ -4,6 +4,7 @@ import type { Clock, Encoding, StreamingTransport } from '@_all_docs/http';
 import type { PackumentEnv, PackumentForm } from '@_all_docs/packument';
 import type { DeriveOptions } from './derive.js';
 import type { SingleFlight } from './single-flight.js';
+import type { SharedTarballs } from './tarballs.js';
 
 /** Where the registry's log lines go; each method is optional. */
 export interface RegistryLogger {
@@ -37,6 +38,8 @@ export interface RegistryEnv extends PackumentEnv {
   random?: (() => number) | undefined;
   /** How requests for the same thing share one work; within this registry unless told. */
   flight?: SingleFlight | undefined;
+  /** Tarballs of others who keep theirs in the same place; nobody's unless told. */
+  shared?: SharedTarballs | undefined;
   /** Keeps the runtime alive for work that outlives its request. */
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   logger?: RegistryLogger | undefined;

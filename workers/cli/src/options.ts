@@ -34,7 +34,17 @@ export const checkOption = () =>
     .default('crc');
 /** Where the blobs lie, for commands that look after them. */
 export const blobsOption = () =>
-  new Option('--storage <dir>', "directory of the blobs (default: the replica's)").env('ALL_DOCS_STORAGE');
+  new Option('--storage <dir>', "directory of the blobs (default: the replica's)")
+    .env('ALL_DOCS_STORAGE')
+    .argParser(directory);
+
+function directory(text: string): string {
+  if (!/^[a-z][a-z\d+.-]+:\/\//i.test(text)) return text;
+  throw new InvalidArgumentError(
+    'Only serve keeps blobs in a bucket, which its collector looks after; give a directory.',
+  );
+}
+
 /** How a directory is written to: what a new one becomes, and what stored entries survive. */
 export const storageOptions = (): Option[] => [
   new Option('--store <kind>', "how bodies of a new replica are kept: npm's cache format, or one SQLite file")

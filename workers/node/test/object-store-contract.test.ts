@@ -1,8 +1,10 @@
 import { systemClock } from '@_all_docs/worker-node';
-import { GCSBlobBackend, S3BlobBackend } from '@_all_docs/worker-node/object-stores';
+import { GCSBlobBackend, GCSBucket, S3BlobBackend, S3Bucket } from '@_all_docs/worker-node/object-stores';
 import { Storage } from '@google-cloud/storage';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { blobBackendContract } from '../../../test/contract/blob-backend.ts';
+import { bucketContract } from '../../../test/contract/bucket.ts';
+import { MemoryBucket } from '../../../test/drivers/memory-bucket.ts';
 import { type GCSServer, startGCS, whyNoGCS } from '../../../test/servers/gcs.ts';
 import { type S3Server, startS3, whyNoS3 } from '../../../test/servers/s3.ts';
 
@@ -25,13 +27,17 @@ describe.skipIf(noS3)(`S3${noS3 ? ` (off: ${noS3})` : ''}`, () => {
   });
   afterAll(() => server?.stop());
 
+  const fresh = async () => {
+    const { endpoint, region, credentials } = server;
+    const settings = { endpoint, region, credentials, pathStyle: true };
+    return { bucket: await server.bucket(), prefix: 'some/prefix/', settings, ...patience };
+  };
+  bucketContract({ name: 'S3Bucket', create: async () => new S3Bucket(await fresh()) });
   blobBackendContract({
     name: 'S3BlobBackend',
     create: async () => {
-      const { endpoint, region, credentials } = server;
-      const settings = { endpoint, region, credentials, pathStyle: true };
-      const bucket = await server.bucket();
-      return opened(() => new S3BlobBackend({ bucket, prefix: 'some/prefix/', settings, ...patience }));
+      const options = await fresh();
+      return opened(() => new S3BlobBackend(options));
     },
     reopen,
   });
@@ -45,13 +51,19 @@ describe.skipIf(noGCS)(`GCS${noGCS ? ` (off: ${noGCS})` : ''}`, () => {
   });
   afterAll(() => server?.stop());
 
+  const fresh = async () => {
+    const storage = new Storage({ apiEndpoint: server.endpoint, projectId: 'test' });
+    return { bucket: await server.bucket(), prefix: 'some/prefix/', storage, ...patience };
+  };
+  bucketContract({ name: 'GCSBucket', create: async () => new GCSBucket(await fresh()) });
   blobBackendContract({
     name: 'GCSBlobBackend',
     create: async () => {
-      const bucket = await server.bucket();
-      const storage = new Storage({ apiEndpoint: server.endpoint, projectId: 'test' });
-      return opened(() => new GCSBlobBackend({ bucket, prefix: 'some/prefix/', storage, ...patience }));
+      const options = await fresh();
+      return opened(() => new GCSBlobBackend(options));
     },
     reopen,
   });
 });
+
+bucketContract({ name: 'MemoryBucket', create: async () => new MemoryBucket() });

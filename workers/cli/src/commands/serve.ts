@@ -54,9 +54,12 @@ export function serveCommand(io: Io): Command {
         .choices(['auto', 'self', 'origin']),
     )
     .addOption(
-      new Option('--storage <dir>', "directory of the blobs (default: the replica's)")
+      new Option(
+        '--storage <place>',
+        "directory or s3:// or gs:// bucket of the blobs (default: the replica's directory)",
+      )
         .env('ALL_DOCS_STORAGE')
-        .argParser(directory),
+        .argParser(place),
     )
     .addOption(
       new Option('--max-size <size>', 'most that is kept of what was fetched for clients')
@@ -114,7 +117,8 @@ async function runServe(flags: Flags, io: Io): Promise<number> {
   const { cache, storage, maxSize, ttl, drain, json, follow, interval, window, reconcile, ...options } = flags;
   const server = await serve({
     ...options,
-    cache: cache ?? storage ?? defaultCacheDirectory(io.env),
+    // The index of a bucket's blobs is this machine's own.
+    cache: cache ?? (isBucket(storage) ? undefined : storage) ?? defaultCacheDirectory(io.env),
     storage,
     follow: follow ? { intervalMs: interval, windowMs: window, reconcileMs: reconcile } : undefined,
     maxBytes: maxSize,
@@ -141,9 +145,13 @@ function announce({ url }: RunningServer, { publicUrl, json, offline }: Flags, i
   io.out(`keep it    npx _all_docs use --url ${registry}   (and back: npx _all_docs unuse)\n`);
 }
 
-function directory(text: string): string {
-  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) {
-    throw new CliError('ERR_USAGE', `--storage ${text}: buckets cannot be served from yet; give a directory`);
+function place(text: string): string {
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text) && !isBucket(text)) {
+    throw new CliError('ERR_USAGE', `--storage ${text}: give a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX`);
   }
   return text;
+}
+
+function isBucket(storage: string | undefined): boolean {
+  return storage !== undefined && /^(s3|gs):\/\/[^/]/.test(storage);
 }

@@ -149,7 +149,7 @@ export class GCSBucket implements Bucket {
 
   async delete(key: string, { version }: { version?: string } = {}): Promise<boolean> {
     try {
-      await this.#file(key).delete(version === undefined ? {} : { ifGenerationMatch: version });
+      await this.#file(key, version).delete(version === undefined ? {} : { ifGenerationMatch: version });
       return true;
     } catch (error) {
       if (codeOf(error) === 404 && !isNoBucket(error)) return version === undefined;
@@ -175,13 +175,13 @@ export class GCSBucket implements Bucket {
         maxResults: Math.min(left + 1, 1_000),
         ...(pageToken ? { pageToken } : {}),
       });
-      for (const { name, metadata } of files) {
+      for (const { name, size, updated } of files) {
         const key = name.slice(this.#prefix.length);
         if (key === after || left <= 0) continue;
-        yield { key, size: Number(metadata.size), modifiedAt: Date.parse(metadata.updated ?? '') };
+        yield { key, size: Number(size), modifiedAt: Date.parse(updated) };
         left -= 1;
       }
-      pageToken = (next as { pageToken?: string } | null)?.pageToken;
+      pageToken = next?.pageToken;
       if (pageToken === undefined) return;
     }
   }
@@ -195,14 +195,16 @@ export class GCSBucket implements Bucket {
     return this.#agent.destroy();
   }
 
-  #file(key: string): File {
-    return this.#storage.bucket(this.#name).file(this.#prefix + key);
+  #file(key: string, generation?: string): File {
+    const options = generation === undefined ? {} : { generation };
+    return this.#storage.bucket(this.#name).file(this.#prefix + key, options);
   }
 
-  async #page(query: object): Promise<[File[], unknown]> {
+  /** With `fields` the client hands out what came, not objects of its own. */
+  async #page(query: object): Promise<[ListedFile[], { pageToken?: string } | null]> {
     try {
       const [files, next] = await this.#storage.bucket(this.#name).getFiles(query);
-      return [files, next];
+      return [files as unknown as ListedFile[], next as { pageToken?: string } | null];
     } catch (error) {
       throw this.#error('ERR_STORAGE_READ', '', error);
     }
@@ -278,6 +280,12 @@ export class GCSBucket implements Bucket {
     }
     return new CacheError(kind, `${this.url}${key} failed: ${message}; ask again when the store is well`, { cause });
   }
+}
+
+interface ListedFile {
+  name: string;
+  size: string;
+  updated: string;
 }
 
 function statOf(headers: Dispatcher.ResponseData['headers']): ObjectStat {

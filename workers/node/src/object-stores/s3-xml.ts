@@ -6,7 +6,7 @@
 /** The text of the first element of that name; `undefined` when there is none. */
 export function textOf(xml: string, name: string): string | undefined {
   const match = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml);
-  return match?.[1] === undefined ? undefined : unescape(match[1]);
+  return match?.[1] === undefined ? undefined : plain(match[1]);
 }
 
 /** The insides of all elements of that name, which must not hold others of the same name. */
@@ -24,7 +24,7 @@ export function escapeXml(text: string): string {
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function unescape(text: string): string {
+function plain(text: string): string {
   return text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal, hex, name) => {
     if (decimal) return String.fromCodePoint(Number(decimal));
     if (hex) return String.fromCodePoint(Number.parseInt(hex, 16));

@@ -1,12 +1,12 @@
 import { ChangeLog } from '@_all_docs/changes';
-import { ExpiryManager } from '@_all_docs/content';
-import { createLeaseFlight, NpmRegistry } from '@_all_docs/registry';
+import { ExpiryManager, type Store } from '@_all_docs/content';
+import { createLeaseFlight, NpmRegistry, type SharedTarballs, type SingleFlight } from '@_all_docs/registry';
 import { type FollowStatus, FollowStatusReader, type Logger } from '@_all_docs/worker';
 import { availableParallelism } from 'node:os';
 import { createEnv, type NodeEnv } from '../create-env.js';
 import { DerivePool } from '../derive-pool.js';
 import { nowAndThen } from '../now-and-then.js';
-import { type OpenBlobs, openBlobs } from '../open-blobs.js';
+import { openBlobs } from '../open-blobs.js';
 import { reclaimSpace } from '../reclaim-space.js';
 import { sweepBlobsNowAndThen } from '../sweep-blobs.js';
 import { keepFollowing } from './keep-following.js';
@@ -22,6 +22,8 @@ const CONCURRENCY = 64;
 /** Clients try again by themselves: they hear of the registry's trouble soon, and when to come back. */
 const ATTEMPTS = 3;
 const PATIENCE_MS = 10_000;
+/** A bucket in trouble costs keeping; who waits for the tarball's last byte waits for that. */
+const BUCKET_PATIENCE_MS = 15_000;
 /** Most bytes of tarballs in memory, for each process. */
 const TARBALL_MEMORY_BYTES = 32 * 1024 * 1024;
 /** How often what was pulled through is held against its bounds. */
@@ -54,24 +56,49 @@ export async function openRegistry(
   const { concurrency = CONCURRENCY, rate = Number.POSITIVE_INFINITY } = options;
   const pace = { concurrency, rate, attempts: ATTEMPTS, patienceMs: PATIENCE_MS };
   const env = await createEnv({ ...options, ...pace, logger });
-  let blobs: OpenBlobs | undefined;
+  let blobs: ServedBlobs | undefined;
   try {
-    const { storage, durability } = options;
-    blobs = await openBlobs(options.cache, { storage, durability, clock: env.clock });
+    // One of several processes on this directory: what they ask the registry for, one asks for all.
+    const { clock } = env;
+    const { ordered } = env.storage;
+    const flight = shared ? createLeaseFlight({ ordered, clock, owner: String(process.pid) }) : undefined;
+    blobs = await openServedBlobs(env, options, { flight, logger, duties });
     return bind({ ...env, blobs: blobs.store }, blobs, options, { logger, duties, shared });
   } catch (error) {
-    blobs?.close();
+    await blobs?.close();
     await env.close();
     throw error;
   }
 }
 
-function bind(
+/** Where tarballs are kept, and how far their downloads are shared. */
+interface ServedBlobs {
+  store: Store;
+  /** Whether they lie in the replica's own directory, where nobody else keeps any. */
+  own: boolean;
+  flight: SingleFlight | undefined;
+  tarballs: SharedTarballs | undefined;
+  close(): Promise<void>;
+}
+
+async function openServedBlobs(
   env: NodeEnv,
-  blobs: OpenBlobs,
-  options: ServeOptions,
-  { duties, shared }: OpenRegistryOptions,
-): OpenRegistry {
+  { cache, storage, durability }: ServeOptions,
+  { flight, logger, duties }: { flight: SingleFlight | undefined; logger: Logger; duties: boolean },
+): Promise<ServedBlobs> {
+  const { clock, random } = env;
+  const { ordered } = env.storage;
+  if (storage === undefined || !/^(s3|gs):/.test(storage)) {
+    const { close, ...blobs } = await openBlobs(cache, { storage, durability, clock });
+    return { ...blobs, flight, tarballs: undefined, close: async () => close() };
+  }
+  // Its clients are loaded only where there is a bucket.
+  const { openSharedBlobs } = await import('../object-stores/open-shared-blobs.js');
+  const settings = { ordered, env: process.env, clock, random, logger, duties, flight, patienceMs: BUCKET_PATIENCE_MS };
+  return { ...(await openSharedBlobs(storage, settings)), own: false };
+}
+
+function bind(env: NodeEnv, blobs: ServedBlobs, options: ServeOptions, { duties }: OpenRegistryOptions): OpenRegistry {
   const {
     offline,
     publicUrl,
@@ -85,12 +112,11 @@ function bind(
   const pool = new DerivePool(Math.max(1, Math.min(4, availableParallelism() - 1)));
   const origin = env.originKnown ? env.origin : undefined;
   const { ordered } = env.storage;
-  // One of several processes on this directory: what they ask the registry for, one asks for all.
-  const flight = shared ? createLeaseFlight({ ordered, clock: env.clock, owner: String(process.pid) }) : undefined;
+  const { flight, tarballs: others } = blobs;
   const log = origin === undefined ? undefined : new ChangeLog({ ordered, origin });
   const announced = log && ((name: string) => log.announced(name));
   const registry = new NpmRegistry({
-    env: { ...env, ordered, origin, flight, announced, derive: pool.derive },
+    env: { ...env, ordered, origin, flight, shared: others, announced, derive: pool.derive },
     options: { offline, publicUrl, tarballHost, form, documentBytes: maxBytes, touch: (key) => expiry?.touch(key) },
   });
   const { clock } = env;
@@ -124,7 +150,7 @@ function bind(
       await Promise.all(stops.map((stop) => stop()));
       await registry.close();
       await pool.close();
-      blobs.close();
+      await blobs.close();
       await env.close();
     },
   };

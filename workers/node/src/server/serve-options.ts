@@ -10,7 +10,7 @@ import type { ServerLimits } from './types.js';
 export interface ServeOptions {
   /** Directory of the replica. */
   cache: string;
-  /** Directory of the blobs; the replica's unless told. */
+  /** Directory of the blobs, or `s3://bucket/prefix` or `gs://bucket/prefix`; the replica's directory unless told. */
   storage?: string | undefined;
   /** `HOST:PORT`, or `:PORT` for every interface; `127.0.0.1:8080` unless told. Port 0 takes a free one. */
   listen?: string | undefined;
