@@ -49,18 +49,7 @@ export class GCSBucket implements Bucket {
     this.#name = bucket;
     this.#prefix = prefix;
     this.#options = options;
-    this.#storage =
-      options.storage ??
-      new Storage({
-        retryOptions: {
-          autoRetry: true,
-          // Whatever is sent twice has the same effect as once, or a condition that says so.
-          idempotencyStrategy: IdempotencyStrategy.RetryAlways,
-          maxRetries: 20,
-          maxRetryDelay: 10,
-          totalTimeout: patienceMs / 1000,
-        },
-      });
+    this.#storage = options.storage ?? createStorage(patienceMs);
     this.url = `gs://${bucket}/${prefix}`;
   }
 
@@ -280,6 +269,23 @@ export class GCSBucket implements Bucket {
     }
     return new CacheError(kind, `${this.url}${key} failed: ${message}; ask again when the store is well`, { cause });
   }
+}
+
+/** Google's client, which tries again for so long. */
+function createStorage(patienceMs: number): Storage {
+  const storage = new Storage({
+    retryOptions: {
+      autoRetry: true,
+      // Whatever is sent twice has the same effect as once, or a condition that says so.
+      idempotencyStrategy: IdempotencyStrategy.RetryAlways,
+      maxRetries: 20,
+      maxRetryDelay: 10,
+      totalTimeout: patienceMs / 1000,
+    },
+  });
+  // For STORAGE_EMULATOR_HOST it leaves out the path of the interface.
+  if (storage.customEndpoint) storage.baseUrl = `${storage.apiEndpoint}/storage/v1`;
+  return storage;
 }
 
 interface ListedFile {
