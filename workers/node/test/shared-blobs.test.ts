@@ -153,7 +153,7 @@ describe('servers that share a bucket', () => {
 
   it('never lose a blob that one of them refers to, in whatever order the requests of all arrive', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.boolean(), async (scheduler, isStored) => {
+      fc.asyncProperty(fc.scheduler(), fc.boolean(), fc.nat(24), async (scheduler, isStored, late) => {
         const clock = { ...clockAt(), sleep: () => scheduler.schedule(Promise.resolve(), 'sleep') };
         const calm = new MemoryBucket({ clock });
         const bucket = new MemoryBucket({
@@ -175,6 +175,7 @@ describe('servers that share a bucket', () => {
         // A node looks for the blob and stores it when it is not there, while a collector comes by, twice.
         let holds = false;
         const using = async () => {
+          for (let i = 0; i < late; i++) await scheduler.schedule(Promise.resolve(), 'late');
           if (!(await others.find('sha512-x')))
             await new SharedBlobBackend(inner, references).write(PATH, source('content'));
           holds = true;
