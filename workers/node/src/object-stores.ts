@@ -11,6 +11,7 @@ export {
   type StoredObject,
 } from './object-stores/bucket.js';
 export { BucketBlobBackend } from './object-stores/bucket-blob-backend.js';
+export { BucketOrderedStore, type BucketOrderedStoreOptions } from './object-stores/bucket-ordered-store.js';
 export { GCSBlobBackend } from './object-stores/gcs-blob-backend.js';
 export { GCSBucket, type GCSBucketOptions } from './object-stores/gcs-bucket.js';
 export { LeaseObjects } from './object-stores/lease-objects.js';
