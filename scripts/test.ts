@@ -28,6 +28,7 @@ check('boundaries', () => {
 });
 check('knip', () => command('knip'));
 check('size budgets', () => command(process.execPath, 'scripts/size.ts'));
+check('size of the Cloudflare worker', () => command(process.execPath, 'scripts/size-cloudflare.ts'));
 for (const dir of members())
   check(`publint ${dir}`, () => command('publint', dir, '--strict', '--level', 'warning', '--pack', 'npm'));
 vitest(process.argv.slice(2));

@@ -13,6 +13,7 @@ const open = (db: D1Database) => {
 
 orderedStoreContract({
   name: 'D1OrderedStore',
+  slow: { reason: 'each is a request' },
   create: async () => open(await freshDatabase()),
   reopen: (store) => open(databases.get(store) as D1Database),
 });

@@ -14,6 +14,7 @@ const open = (name: string) => {
 
 orderedStoreContract({
   name: 'ReplicaStore, which speaks to a DurableObjectOrderedStore,',
+  slow: { reason: 'each is a request' },
   create: () => {
     count += 1;
     return open(`contract-${count}`);
