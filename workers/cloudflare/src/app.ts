@@ -5,7 +5,7 @@ import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
 import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { waitUntil } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
-import { createEnv } from './create-env.js';
+import { createCore } from './create-env.js';
 import { RecentChanges } from './recent-changes.js';
 import { followed, type ReplicaObject } from './replica-object.js';
 import { ReplicaStore } from './replica-store.js';
@@ -23,7 +23,7 @@ export interface App {
 
 /** Throws `ERR_NO_BINDING` for what nothing works without. */
 export function createApp(bindings: Bindings, scheme: 'http' | 'https'): App {
-  const env = createEnv(bindings);
+  const env = createCore(bindings);
   const { origin, registry: url, transport, clock, logger } = env;
   const storage = env.storage as StorageDriver;
   // A stub belongs to one request. Its own type is as deep as the values that it carries.

@@ -33,12 +33,18 @@ const LINES = {
  * a `CloudflareQueue` in its place.
  */
 export function createEnv(bindings: Bindings, ctx?: Pick<ExecutionContext, 'waitUntil'>): CloudflareEnv {
+  const { WORK_QUEUE } = bindings;
+  return { ...createCore(bindings, ctx), queue: WORK_QUEUE && new DurableObjectQueue(WORK_QUEUE) };
+}
+
+/** {@link createEnv} for those who lease no work: without the queues' clients. */
+export function createCore(bindings: Bindings, ctx?: Pick<ExecutionContext, 'waitUntil'>): CloudflareEnv {
   const missing = Object.entries(LINES).filter(([name]) => !bindings[name as keyof Bindings]);
   if (missing.length > 0) {
     const lines = missing.map(([name, line]) => `${name}: ${line}`).join('\n');
     throw new CacheError('ERR_NO_BINDING', `bindings are missing; add to wrangler.jsonc\n${lines}`);
   }
-  const { PACKUMENTS, BLOBS, REPLICA, REGISTRY, ORIGIN, WORK_QUEUE } = bindings as Required<Bindings>;
+  const { PACKUMENTS, BLOBS, REPLICA, REGISTRY, ORIGIN } = bindings as Required<Bindings>;
   const options = { userAgent: '_all_docs (+npm:@_all_docs/worker-cloudflare)' };
   return {
     origin: normalizeOrigin(ORIGIN || REGISTRY),
@@ -46,7 +52,6 @@ export function createEnv(bindings: Bindings, ctx?: Pick<ExecutionContext, 'wait
     storage: new CloudflareStorageDriver(PACKUMENTS, { large: new R2StorageDriver(BLOBS) }),
     blobs: new R2BlobBackend(BLOBS),
     ordered: new ReplicaStore(REPLICA.getByName('replica')),
-    queue: WORK_QUEUE && new DurableObjectQueue(WORK_QUEUE),
     transport: withRedirects(createFetchTransport(options)),
     streaming: createFetchStreaming(options),
     hashers: digestHashers,

@@ -2,7 +2,7 @@ import type { RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
 import type { WorkItem } from '@_all_docs/worker/queues';
 import { DurableObject } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
-import { createEnv } from './create-env.js';
+import { createCore } from './create-env.js';
 import { DurableObjectOrderedStore } from './durable-object-ordered-store.js';
 import { Feed, type FeedState, type News, type NewsSince } from './feed.js';
 
@@ -96,7 +96,7 @@ export class ReplicaObject extends DurableObject<Bindings> {
   }
 
   #open(): Feed {
-    const { origin, transport, clock } = createEnv(this.env);
+    const { origin, transport, clock } = createCore(this.env);
     this.#feed ??= new Feed({ origin, transport, clock, ordered: this.rows });
     return this.#feed;
   }
