@@ -5,9 +5,9 @@ import { ask, type Reply } from '../fake-origin/client.ts';
 import { type FakeOrigin, startFakeOrigin } from '../fake-origin/index.ts';
 
 /** What a runtime may lack; without it the whole protocol is expected. */
-export type RegistryFeature = 'cross-request single flight' | 'raw paths' | 'stale while the origin fails';
+type RegistryFeature = 'cross-request single flight' | 'raw paths' | 'stale while the origin fails';
 
-export interface RunningRegistry {
+interface RunningRegistry {
   /** Where npm's routes begin, without a slash at the end. */
   url: string;
   stop(): Promise<void>;
