@@ -5,7 +5,7 @@ export interface TierClock {
 }
 
 /** Work that took longer than it may. */
-export class Late extends Error {
+class Late extends Error {
   readonly code = 'ERR_TIMEOUT';
 }
 

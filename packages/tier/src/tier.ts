@@ -19,7 +19,7 @@ export interface TierStats {
   fills: number;
   /** Calls that failed or took too long. */
   failures: number;
-  /** Calls that were not made: the circuit was open, or the key or value is more than this tier takes. */
+  /** Calls that were not made: the circuit was open, the key or value is more than this tier takes, or nothing comes of it. */
   skipped: number;
   /** Whether it is asked. */
   reads: 'open' | 'closed';
@@ -42,6 +42,9 @@ const PROBE_KEY = 'v1:probe';
 /** A read fills a key in once in so long: a tier that lags misses it for a while, and KV takes one write a second. */
 const REFILL_MS = 1_000;
 const FILLED_KEYS = 1_000;
+/** A tier that had no answer for so many reads in a row is asked by every eighth one only, until it has one: it may be empty, full, or behind. */
+const IDLE_READS = 64;
+const ASKED_EVERY = 8;
 
 /** A driver whose trouble harms nobody: no call here rejects, and none takes longer than its deadline. */
 export class Tier {
@@ -53,6 +56,8 @@ export class Tier {
   /** When keys were filled in by reads. */
   readonly #filled = new Map<string, number>();
   #isFull = false;
+  /** Reads since the last fresh answer. */
+  #idle = 0;
 
   constructor(driver: StorageDriver, options: TierOptions) {
     this.#driver = driver;
@@ -70,6 +75,12 @@ export class Tier {
     if (entry === undefined || entry.body.length === entry.metadata.size) return entry;
     this.stats.corrupt += 1;
     return undefined;
+  }
+
+  /** What was read here was a fresh answer. */
+  hit(): void {
+    this.stats.hits += 1;
+    this.#idle = 0;
   }
 
   async head(key: string): Promise<EntryMetadata | undefined> {
@@ -109,7 +120,9 @@ export class Tier {
   }
 
   async #ask<T>(key: string, call: () => Promise<T>): Promise<T | undefined> {
-    if (!this.#reads.admits()) {
+    const isAdmitted = this.#reads.admits();
+    if (isAdmitted) this.#idle += 1;
+    if (!isAdmitted || (this.#idle > IDLE_READS && this.#idle % ASKED_EVERY !== 0)) {
       this.stats.skipped += 1;
       return undefined;
     }
@@ -154,6 +167,7 @@ export class Tier {
       changed: (state, cause) => {
         const { name } = this.stats;
         this.stats[side] = state;
+        this.#idle = 0;
         if (state === 'closed') logger?.info?.(`${name} takes ${side} again`);
         else logger?.warn?.(`${name} is left alone for ${side}`, { error: String(cause), code: codeOf(cause) });
       },

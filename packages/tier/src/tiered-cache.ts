@@ -148,7 +148,7 @@ export class TieredCache extends StorageDriver {
       if (!entry) continue;
       const age = this.#ageOf(key, entry);
       if (age <= this.#maxAge) {
-        tier.stats.hits += 1;
+        tier.hit();
         this.#raise(key, entry, place);
         return answerOf(entry);
       }
@@ -168,7 +168,7 @@ export class TieredCache extends StorageDriver {
         const metadata = await tier.head(key);
         // Without our note it may be anything, and the body that would tell is not here.
         if (!metadata?.tier || this.#ageOf(key, { metadata }) > this.#maxAge) continue;
-        tier.stats.hits += 1;
+        tier.hit();
         return metadata.tier.absent ? undefined : withoutNote(metadata);
       }
     }

@@ -144,6 +144,29 @@ describe('a tier that fails', () => {
   });
 });
 
+describe('a tier of which nothing comes', () => {
+  it('is asked by every eighth read only, until it has an answer again', async () => {
+    const l1 = new RuledDriver();
+    const { cache, clock } = tiered({ l1 });
+    await cache.write(KEY, entryOf('value'));
+    await l1.inner.delete(KEY);
+    const write = l1.inner.write.bind(l1.inner);
+    l1.inner.write = async () => {};
+    const asked = async (reads: number) => {
+      const before = cache.stats().tiers[0]?.skipped as number;
+      for (let i = 0; i < reads; i++) expect(textOf((await clock.time(cache.read(KEY))).given)).toBe('value');
+      return reads - ((cache.stats().tiers[0]?.skipped as number) - before);
+    };
+    expect(await asked(64)).toBe(64);
+    expect(await asked(800)).toBe(100);
+    l1.inner.write = write;
+    await clock.pass(1_000);
+    await asked(16);
+    expect(await asked(100)).toBe(100);
+    expect(cache.stats().tiers[0]?.hits).toBeGreaterThan(100);
+  });
+});
+
 describe('a slow tier', () => {
   it('costs the first reads its deadline, and nobody after them anything', async () => {
     const clock = new ManualClock();
