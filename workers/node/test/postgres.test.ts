@@ -1,7 +1,8 @@
 import { createPackumentKey, MemoryStorageDriver } from '@_all_docs/cache';
 import { TieredCache } from '@_all_docs/tier';
-import { systemClock } from '@_all_docs/worker-node';
+import { createEnv, systemClock } from '@_all_docs/worker-node';
 import { openPostgres, type PostgresStorageDriver } from '@_all_docs/worker-node/postgres';
+import { existsSync } from 'node:fs';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeOf, collect, noise, utf8 } from '../../../test/contract/_bytes.ts';
@@ -17,6 +18,14 @@ if (reason) console.log(`PostgreSQL: skipped, ${reason}`);
 describe('openPostgres', () => {
   it.each(['', './cache', 'mysql://h/x', 'postgres'])('refuses what is no URL of a database: %j', async (url) => {
     expect(await codeOf(() => openPostgres(url))).toBe('ERR_NO_STORAGE');
+  });
+
+  it('is what createEnv refers to, which takes directories', async () => {
+    const url = 'postgres://secret:password@127.0.0.1:1/x';
+    const error = await createEnv({ cache: url, registry: 'https://registry.example.test' }).catch((error) => error);
+    expect(error).toMatchObject({ code: 'ERR_CACHE_UNWRITABLE', message: expect.stringContaining('openPostgres') });
+    expect(error.message).not.toContain('password');
+    expect(existsSync('postgres:')).toBe(false);
   });
 
   it('opens nothing before its first use, and says so when there is nobody', async () => {
