@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type Options } from 'tsup';
+import { closureOf } from './scripts/members.ts';
 
 /** Every package, its entries beside `src/index.ts` included. Types come from `tsc -b`. */
 const PACKAGES: Record<string, string[]> = {
@@ -31,23 +32,29 @@ const PACKAGES: Record<string, string[]> = {
 /** The packages that run on Node only. */
 const NODE = new Set(['workers/node', 'workers/cli']);
 
+/** What `scripts/build.ts` was told to build. */
+const wanted = process.env['ALL_DOCS_BUILD']?.split(' ').filter(Boolean) ?? [];
+const built = closureOf(wanted.length > 0 ? wanted : Object.keys(PACKAGES));
+
 export default defineConfig(
-  Object.entries(PACKAGES).map(([dir, entries]): Options => {
-    const { dependencies = {} } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
-    return {
-      name: dir,
-      entry: ['index.ts', ...entries].map((file) => `${dir}/src/${file}`),
-      outDir: `${dir}/dist`,
-      format: 'esm',
-      target: 'es2023',
-      platform: NODE.has(dir) ? 'node' : 'neutral',
-      external: [...Object.keys(dependencies), /^cloudflare:/],
-      sourcemap: true,
-      splitting: true,
-      dts: false,
-      removeNodeProtocol: false,
-      clean: false,
-      silent: true,
-    };
-  }),
+  Object.entries(PACKAGES)
+    .filter(([dir]) => built.has(dir))
+    .map(([dir, entries]): Options => {
+      const { dependencies = {} } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
+      return {
+        name: dir,
+        entry: ['index.ts', ...entries].map((file) => `${dir}/src/${file}`),
+        outDir: `${dir}/dist`,
+        format: 'esm',
+        target: 'es2023',
+        platform: NODE.has(dir) ? 'node' : 'neutral',
+        external: [...Object.keys(dependencies), /^cloudflare:/],
+        sourcemap: true,
+        splitting: true,
+        dts: false,
+        removeNodeProtocol: false,
+        clean: false,
+        silent: true,
+      };
+    }),
 );

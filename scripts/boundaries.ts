@@ -4,7 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { members } from './members.ts';
+import { relative } from 'node:path';
+import { dependenciesOf, members } from './members.ts';
 
 /** Each layer may import only from those before it; the first two are leaves. */
 const LAYERS = [
@@ -26,7 +27,7 @@ const REGISTRY_HOSTS = new RegExp(
 );
 
 export function checkBoundaries(): string[] {
-  return [...imports(), ...portable(), ...words(), ...versions()];
+  return [...imports(), ...references(), ...portable(), ...words(), ...versions()];
 }
 
 function* imports(): Iterable<string> {
@@ -48,6 +49,17 @@ function* imports(): Iterable<string> {
         if (other !== undefined && layer !== undefined && other >= layer)
           yield `${file}: ${name} must not import ${id}`;
       }
+    }
+  }
+}
+
+/** A package compiles by itself, after what it depends on: its references name all of that. */
+function* references(): Iterable<string> {
+  for (const dir of members()) {
+    const settings = readFileSync(`${dir}/tsconfig.json`, 'utf8');
+    for (const wanted of dependenciesOf(dir)) {
+      if (!settings.includes(`"path": "${relative(dir, wanted)}"`))
+        yield `${dir}/tsconfig.json: has no reference to ${wanted}`;
     }
   }
 }

@@ -1,7 +1,9 @@
 // Sets up everything that the other scripts need, dependencies (a current Node among them) and the build, then runs
 // the script that it is given in that Node. Needs nothing but Node 20 with npm; does nothing when nothing changed.
 //
-//   node scripts/setup.mjs [SCRIPT [ARG…]]
+//   node scripts/setup.mjs [--for DIR] [SCRIPT [ARG…]]
+//
+// With --for, only what the package in that folder needs: the tools of the other hosts are large.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,32 +17,33 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const members = ['packages', 'workers'].flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
 const installedNode = join('node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
-const manifests = [
-  'package.json',
-  'pnpm-lock.yaml',
-  'pnpm-workspace.yaml',
-  ...members.map((dir) => join(dir, 'package.json')),
-];
-if (
-  !upToDate(
-    'node_modules/.all_docs-installed',
-    manifests.map((file) => readFileSync(file)),
-  )
-) {
+const manifests = () =>
+  ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...members.map((dir) => join(dir, 'package.json'))].map(
+    (file) => readFileSync(file),
+  );
+const scope = process.argv[2] === '--for' ? process.argv.splice(2, 2)[1] : undefined;
+if (!done('installed', manifests)) {
   console.error('Installing dependencies …');
   const { packageManager } = JSON.parse(readFileSync('package.json', 'utf8'));
-  run('npx', ['-y', packageManager, 'install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn']);
-  stamp(
-    'node_modules/.all_docs-installed',
-    manifests.map((file) => readFileSync(file)),
-  );
+  const { name } = JSON.parse(readFileSync(join(scope ?? '.', 'package.json'), 'utf8'));
+  const filters = scope === undefined ? [] : ['--filter', '.', '--filter', `${name}...`];
+  run('npx', [
+    '-y',
+    packageManager,
+    'install',
+    '--frozen-lockfile',
+    '--reporter=append-only',
+    '--loglevel=warn',
+    ...filters,
+  ]);
+  stamp('installed', manifests);
 }
 
-const built = members.every((dir) => existsSync(join(dir, 'dist', 'index.js')));
-if (!built || !upToDate('node_modules/.all_docs-built', sources())) {
+const built = (scope === undefined ? members : [scope]).every((dir) => existsSync(join(dir, 'dist', 'index.js')));
+if (!built || !done('built', sources)) {
   console.error('Building …');
-  runNode('scripts/build.ts');
-  stamp('node_modules/.all_docs-built', sources());
+  runNode('scripts/build.ts', ...(scope === undefined ? [] : [scope]));
+  stamp('built', sources);
 }
 
 const [script, ...args] = process.argv.slice(2);
@@ -78,12 +81,18 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));
 }
 
-function upToDate(file, state) {
-  return existsSync(file) && readFileSync(file, 'utf8') === digest(state);
+/** Whether this was done for the whole, or for what is wanted now, and nothing has changed since. */
+function done(what, state) {
+  const files = [stampOf(what), ...(scope === undefined ? [] : [stampOf(what, scope)])];
+  return files.some((file) => existsSync(file) && readFileSync(file, 'utf8') === digest(state()));
 }
 
-function stamp(file, state) {
-  writeFileSync(file, digest(state));
+function stamp(what, state) {
+  writeFileSync(stampOf(what, scope), digest(state()));
+}
+
+function stampOf(what, dir) {
+  return join('node_modules', `.all_docs-${what}${dir === undefined ? '' : `-${dir.replaceAll('/', '-')}`}`);
 }
 
 function digest(state) {
@@ -100,6 +109,13 @@ function* sources() {
       yield `${dir}/${file}:${size}:${mtimeMs}\n`;
     }
   }
-  for (const file of ['tsup.config.ts', 'tsconfig.base.json', 'tsconfig.json', 'scripts/build.ts', 'pivots/npm.json'])
+  for (const file of [
+    'tsup.config.ts',
+    'tsconfig.base.json',
+    'tsconfig.json',
+    'scripts/build.ts',
+    'scripts/members.ts',
+    'pivots/npm.json',
+  ])
     yield readFileSync(file);
 }
