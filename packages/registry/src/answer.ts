@@ -88,8 +88,8 @@ function statusOf(code: string, said: number | undefined): number {
 
 /** The answer as the web platform has it; no body for HEAD. */
 export function toResponse({ status, headers, body }: Answer, method: string): Response {
-  const fields = new Headers();
-  for (let i = 0; i < headers.length; i += 2) fields.append(headers[i] as string, headers[i + 1] as string);
+  const fields: [string, string][] = [];
+  for (let i = 0; i < headers.length; i += 2) fields.push([headers[i] as string, headers[i + 1] as string]);
   const init = {
     status,
     headers: fields,
