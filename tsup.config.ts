@@ -26,11 +26,12 @@ const PACKAGES: Record<string, string[]> = {
     'serve-worker.ts',
   ],
   'workers/cloudflare': ['objects.ts', 'worker.ts'],
+  'workers/cloudrun': ['main.ts'],
   'workers/cli': ['main.ts'],
 };
 
 /** The packages that run on Node only. */
-const NODE = new Set(['workers/node', 'workers/cli']);
+const NODE = new Set(['workers/node', 'workers/cloudrun', 'workers/cli']);
 
 /** What `scripts/build.ts` was told to build. */
 const wanted = process.env['ALL_DOCS_BUILD']?.split(' ').filter(Boolean) ?? [];

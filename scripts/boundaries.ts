@@ -15,6 +15,7 @@ const LAYERS = [
   ['origin'],
   ['worker'],
   ['worker-node', 'worker-cloudflare'],
+  ['worker-cloudrun'],
   ['cli'],
 ];
 const HOST_GLOBALS =

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { members } from './members.ts';
 
-/** Bytes, minified: the library for Node with all packages of ours in it. */
-const BUDGETS: Record<string, number> = { 'workers/node': 150_000 };
+/** Bytes, minified: the libraries for Node and Cloud Run with all packages of ours in them. */
+const BUDGETS: Record<string, number> = { 'workers/node': 150_000, 'workers/cloudrun': 150_000 };
 
 let over = 0;
 for (const dir of members()) {

@@ -16,12 +16,16 @@ export interface GCSServer {
 /** Why no GCS server can be started here; `undefined` when one can. */
 export const whyNoGCS = (): string | undefined => whyMissing('fake-gcs-server');
 
-/** A server of Google Cloud Storage's protocol (fake-gcs-server over a directory) on a free port. */
-export async function startGCS(): Promise<GCSServer> {
+/** A server of Google Cloud Storage's protocol (fake-gcs-server, over a directory unless told) on a free port. */
+export async function startGCS({
+  backend = 'filesystem',
+}: {
+  backend?: 'filesystem' | 'memory';
+} = {}): Promise<GCSServer> {
   const root = await mkdtemp(join(tmpdir(), 'all-docs-gcs-'));
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const args = ['-backend', 'filesystem', '-filesystem-root', root, '-scheme', 'http', '-host', '127.0.0.1'];
+  const args = ['-backend', backend, '-filesystem-root', root, '-scheme', 'http', '-host', '127.0.0.1'];
   const { stop } = await startProcess(
     pathOf('fake-gcs-server'),
     [

@@ -13,6 +13,7 @@ export { type FileSystem, nodeFileSystem } from './file-system.js';
 export { FsBlobBackend, type FsBlobBackendOptions } from './fs-blob-backend.js';
 export { type ImportEvent, type ImportOptions, type ImportResult, importReplica } from './import-replica.js';
 export { measureReplica, type ReplicaSize } from './measure-replica.js';
+export { type Network, type NetworkOptions, type Origins, openNetwork, resolveOrigins } from './network.js';
 export { NodeStorageDriver } from './node-storage-driver.js';
 export { deriveOrigin, type NpmSettings, readNpmSettings } from './npm-config.js';
 export { assertHasBlobs, blobsAt, type OpenBlobs, type OpenBlobsOptions, openBlobs } from './open-blobs.js';

@@ -6,6 +6,7 @@ export { defaultCacheDirectory } from './default-cache.js';
 export { authorizer, readBearerTokens } from './server/bearer-tokens.js';
 export { ServeError, type ServeErrorCode } from './server/errors.js';
 export { type ListenAddress, parseListen } from './server/listen-address.js';
+export { type OriginEnv, openOrigin } from './server/open-origin.js';
 export { createServer, type RegistryServer } from './server/registry-server.js';
 export { DEFAULT_LISTEN, type RunningServer, type ServeOptions } from './server/serve-options.js';
 export type { CreateServerOptions, ServedRegistry, ServerLimits } from './server/types.js';

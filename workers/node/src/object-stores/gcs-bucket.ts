@@ -206,7 +206,8 @@ export class GCSBucket implements Bucket {
     headers: Record<string, string>,
     version?: string,
   ): Promise<Dispatcher.ResponseData> {
-    const path = (this.#prefix + key).split('/').map(encodeURIComponent).join('/');
+    // Slashes too, or URL libraries would resolve dots.
+    const path = encodeURIComponent(this.#prefix + key);
     const url = `${this.#storage.apiEndpoint}/${this.#name}/${path}${version === undefined ? '' : `?generation=${version}`}`;
     const attempt = async (): Promise<Dispatcher.ResponseData | Trouble> => {
       try {

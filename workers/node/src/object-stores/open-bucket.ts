@@ -16,7 +16,7 @@ export interface BucketAddress {
 }
 
 /** Says whose the objects below the prefix are. */
-const MARKER = '_all_docs.json';
+const MARKER = '_all_docs';
 const FORMAT = 1;
 
 /** The parts of `s3://bucket/prefix` or `gs://bucket/prefix`; `undefined` for what is no such URL. */

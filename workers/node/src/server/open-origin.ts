@@ -1,11 +1,18 @@
+import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
 import { encodeOrigin } from '@_all_docs/cache';
 import { ChangeLog, readCursor } from '@_all_docs/changes';
 import { type ChangeSource, ReplicaOrigin, readListing } from '@_all_docs/origin';
 import type { PackumentForm } from '@_all_docs/packument';
 import type { Answer, AnswerRequest } from '@_all_docs/registry';
-import { listRuns } from '@_all_docs/worker';
-import type { NodeEnv } from '../create-env.js';
+import { type Logger, listRuns } from '@_all_docs/worker';
+import type { Network } from '../network.js';
 import { withoutQuery } from './target.js';
+
+/** The part of an environment that an origin needs. */
+export interface OriginEnv extends Network {
+  storage: StorageDriver & { ordered: OrderedStore };
+  logger?: Logger | undefined;
+}
 
 export interface OpenOriginOptions {
   form: PackumentForm | undefined;
@@ -13,7 +20,7 @@ export interface OpenOriginOptions {
 
 /** A replica's directory as an origin for others. */
 export function openOrigin(
-  env: NodeEnv,
+  env: OriginEnv,
   { form }: OpenOriginOptions,
 ): { answer(request: AnswerRequest, target: string): Promise<Answer | undefined> } {
   const { ordered } = env.storage;
@@ -39,7 +46,7 @@ export function openOrigin(
 }
 
 /** What was followed, up to the cursor: past it a page may have been taken in by half, and whoever reads on would miss the rest. */
-function followed({ storage: { ordered } }: NodeEnv, origin: string): ChangeSource {
+function followed({ storage: { ordered } }: OriginEnv, origin: string): ChangeSource {
   const log = new ChangeLog({ ordered, origin });
   const head = async () => (await readCursor({ ordered, origin }))?.cursor;
   return {
@@ -57,7 +64,7 @@ function isForOrigin(target: string): boolean {
 }
 
 /** The replication host that a listing of this registry was made from; `undefined` when there is none that is complete. */
-async function listedOrigin({ storage, registry }: NodeEnv): Promise<string | undefined> {
+async function listedOrigin({ storage, registry }: OriginEnv): Promise<string | undefined> {
   for (const run of await listRuns(storage.ordered)) {
     if (encodeOrigin(run.registry) !== encodeOrigin(registry)) continue;
     if (await readListing(storage.ordered, run.origin)) return run.origin;

@@ -198,6 +198,7 @@ export class RegistryServer {
       ...(ending === 'sent' ? {} : { ending }),
       remote: req.socket.remoteAddress,
       userAgent: req.headers['user-agent'],
+      ...this.#options.logFields?.(req),
     });
   }
 

@@ -12,9 +12,10 @@ export type RouteLabel =
   | 'packument'
   | 'ping'
   | 'search'
-  | 'tarball';
+  | 'tarball'
+  | 'work';
 
-const TAKE_BODIES: ReadonlySet<RouteLabel> = new Set(['advisories', 'documents']);
+const TAKE_BODIES: ReadonlySet<RouteLabel> = new Set(['advisories', 'documents', 'work']);
 
 const API: readonly [prefix: string, label: RouteLabel][] = [
   ['ping', 'ping'],
@@ -38,11 +39,12 @@ export function routeLabel(target: string): RouteLabel {
     return API.find(([prefix]) => rest.startsWith(prefix))?.[1] ?? 'other';
   }
   if (path === '/-/documents') return 'documents';
+  if (path === '/work') return 'work';
   if (LISTING.test(path)) return 'listing';
   return path.startsWith('/npm/') && path.length > '/npm/'.length ? 'packument' : 'other';
 }
 
-/** The requests whose bodies are read: npm, pnpm and bun send their audits, other replicas what they hold. */
+/** The requests whose bodies are read: npm, pnpm and bun send their audits, other replicas what they hold, queues that push their work. */
 export function takesBody(method: string | undefined, target: string): boolean {
   return method === 'POST' && TAKE_BODIES.has(routeLabel(target));
 }

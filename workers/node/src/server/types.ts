@@ -1,5 +1,6 @@
 import type { Answer, AnswerRequest, HotAnswer } from '@_all_docs/registry';
 import type { FollowStatus, Logger } from '@_all_docs/worker';
+import type { IncomingMessage } from 'node:http';
 import type { Authorize } from './bearer-tokens.js';
 import type { Collect } from './operations.js';
 
@@ -46,6 +47,8 @@ export interface CreateServerOptions {
   logger?: Logger | undefined;
   /** Log a line for each answer, too. */
   accessLog?: boolean | undefined;
+  /** What each of those lines says besides. */
+  logFields?: ((incoming: IncomingMessage) => Record<string, unknown>) | undefined;
   /** Gathers the counters of all processes that share the port; those of this server alone unless told. */
   collect?: Collect | undefined;
   /** What `/-/status.json` says of the settings. */
