@@ -33,7 +33,7 @@ export function keysBehind(name: string, longerThan: number): string[] {
   const found: string[] = [];
   for (let at = Math.max(1, longerThan); at < encoded.length; at++) {
     const isEscape = encoded[at - 1] === ESCAPE;
-    if ((encoded[at] as string) < '.' && !isEscape) found.push(encoded.slice(0, at));
+    if (!isEscape && name.slice(at) < SUFFIX) found.push(encoded.slice(0, at));
   }
   return found;
 }

@@ -18,7 +18,12 @@ describe('a log line for Cloud Logging', () => {
 
   it('of an answer is a request in its words', () => {
     let line = '';
-    const logger = createCloudLogger({ write: (text) => void (line = text), clock: { now: () => 0 } });
+    const logger = createCloudLogger({
+      write: (text) => {
+        line = text;
+      },
+      clock: { now: () => 0 },
+    });
     logger.info('request', {
       method: 'GET',
       path: '/npm/a',

@@ -92,7 +92,8 @@ describe.skipIf(why)(`the service on Cloud Run${why ? ` (off: ${why})` : ''}`, (
       Array.from({ length: 40 }, async (_, i) => digest(await ask(instances[i % 4] as RunningService, path))),
     );
     expect(new Set(all)).toEqual(new Set([integrity]));
-    expect(fake.stats().byKind).toMatchObject({ packument: 1, tarball: 1 });
+    const { packument, tarball } = fake.stats().byKind;
+    expect({ packument, tarball }).toEqual({ packument: 1, tarball: 1 });
   });
 
   it('does pushed work, as Cloud Tasks and as Pub/Sub send it', async () => {

@@ -60,6 +60,15 @@ describe('several instances on one bucket', () => {
     expect(await open(bucket).get('sum')).toBe('40');
   });
 
+  it('hear of each commit, however soon it follows the one before', async () => {
+    const store = open(new MemoryBucket());
+    for (let pause = 0; pause < 40; pause++) {
+      await store.commit([row('a', String(pause))]);
+      for (let i = 0; i < pause; i++) await Promise.resolve();
+      expect(await store.commit([row('b', String(pause))])).toBe(true);
+    }
+  });
+
   it('are refused by the rows as they are, not as they were when they looked last', async () => {
     const bucket = new MemoryBucket();
     const [a, b] = [open(bucket, { staleMs: 3600_000 }), open(bucket, { staleMs: 3600_000 })];

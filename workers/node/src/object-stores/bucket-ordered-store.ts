@@ -84,10 +84,9 @@ export class BucketOrderedStore implements OrderedStore {
   commit(changes: readonly RowChange[], expected: readonly RowExpectation[] = []): Promise<boolean> {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const copy = <Row extends RowChange>(rows: readonly Row[]) => rows.map((row) => ({ ...row }));
+    if (changes.length === 0 && expected.length === 0) return Promise.resolve(true);
     this.#pending.push({ changes: copy(changes), expected: copy(expected), settle: resolve, fail: reject });
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
     return promise;
   }
 
@@ -109,6 +108,8 @@ export class BucketOrderedStore implements OrderedStore {
         for (const { fail } of group) fail(error);
       }
     }
+    // In the turn in which nothing was found pending: a commit that comes later begins anew.
+    this.#writing = undefined;
   }
 
   async #append(group: readonly Pending[]): Promise<boolean[]> {
