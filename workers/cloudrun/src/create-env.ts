@@ -41,6 +41,8 @@ export interface CloudRunEnv extends Omit<Env, keyof Network | 'storage' | 'blob
 
 /** How often instances that wait for another one's fetch look whether it has ended. */
 const POLL_MS = 100;
+/** Flights that ask the registry. */
+const FETCHES = /^(?:document|resource|tarball):/;
 
 /**
  * Binds the core to Google Cloud Storage and Node's network. Writes to no disk. What is wrong with the bucket shows here:
@@ -52,6 +54,13 @@ export async function createEnv(options: CreateEnvOptions): Promise<CloudRunEnv>
   const settings = { env: process.env, clock, random, patienceMs: bucketPatienceMs };
   const bucket = await openBucket(`gs://${options.bucket.replace(/^gs:\/\//, '')}`, settings);
   const ordered = new BucketOrderedStore({ bucket, clock });
+  const leased = createLeaseFlight({ ordered: new LeaseObjects(bucket), clock, owner: randomUUID(), pollMs: POLL_MS });
+  const flight: SingleFlight = (key, work) =>
+    leased(key, async () => {
+      // Another instance may have written down the very moment before that it has it.
+      if (FETCHES.test(key)) await ordered.refresh();
+      return work();
+    });
   const network = openNetwork(origins, options, ordered);
   return {
     ...network,
@@ -59,7 +68,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<CloudRunEnv>
     ordered,
     storage: new GCSStorageDriver(options.bucket, { bucket, clock, ordered }),
     blobs: new Store({ backend: new BucketBlobBackend(bucket, clock), hashers: createNodeHashers(), codec: zstdCodec }),
-    flight: createLeaseFlight({ ordered: new LeaseObjects(bucket), clock, owner: randomUUID(), pollMs: POLL_MS }),
+    flight,
     queue: options.queue,
     logger: options.logger,
     async close() {

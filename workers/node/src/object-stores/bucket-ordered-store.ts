@@ -90,6 +90,11 @@ export class BucketOrderedStore implements OrderedStore {
     return promise;
   }
 
+  /** Reads what others have committed by now. */
+  refresh(): Promise<void> {
+    return this.#catchUp(0);
+  }
+
   /** Waits for commits under way. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
