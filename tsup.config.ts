@@ -27,6 +27,7 @@ const PACKAGES: Record<string, string[]> = {
   ],
   'workers/cloudflare': ['objects.ts', 'worker.ts'],
   'workers/cloudrun': ['main.ts'],
+  'workers/fastly': ['worker.ts'],
   'workers/cli': ['main.ts'],
 };
 
@@ -49,7 +50,7 @@ export default defineConfig(
         format: 'esm',
         target: 'es2023',
         platform: NODE.has(dir) ? 'node' : 'neutral',
-        external: [...Object.keys(dependencies), /^cloudflare:/],
+        external: [...Object.keys(dependencies), /^(cloudflare|fastly):/],
         sourcemap: true,
         splitting: true,
         dts: false,

@@ -10,6 +10,8 @@ export default [
   project('workers', ['workers/!(cloudflare)/test/**/*.test.ts'], { testTimeout: 60_000 }),
   // Inside workerd, by a configuration of its own: the project `cloudflare`.
   'workers/cloudflare',
+  // Fastly's local engine, which is built once: see test/servers/viceroy.ts.
+  project('fastly', ['test/runtime/fastly/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 600_000 }),
   project('fake-origin', ['test/fake-origin/**/*.test.ts'], { testTimeout: 30_000 }),
   project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 60_000 }),
 ];

@@ -14,7 +14,7 @@ const LAYERS = [
   ['checkpoint', 'registry', 'postgres'],
   ['origin'],
   ['worker'],
-  ['worker-node', 'worker-cloudflare'],
+  ['worker-node', 'worker-cloudflare', 'worker-fastly'],
   ['worker-cloudrun'],
   ['cli'],
 ];
@@ -44,7 +44,7 @@ function* imports(): Iterable<string> {
         /(?<!['"\w])(?:from|import)\s*\(?\s*'([^']+)'/g,
       )) {
         const id = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] as string);
-        if (target.startsWith('.') || /^(node|cloudflare):/.test(target)) continue;
+        if (target.startsWith('.') || /^(node|cloudflare|fastly):/.test(target)) continue;
         if (!(id in dependencies)) yield `${file}: imports ${id}, which ${dir}/package.json does not name`;
         const other = layerOf.get(id);
         if (other !== undefined && layer !== undefined && other >= layer)

@@ -63,7 +63,7 @@ export function registryContract({ name, start, lacks = {} }: RegistryContract):
       fake = await startFakeOrigin({ packages: 600, seed: 7, sizes: 'small', attestations: true });
       registry = await start(fake);
       names = [...fake.names()].filter((of) => /^[a-z]{3,}$/.test(of) && distOf(of).integrity !== undefined);
-    }, 120_000);
+    }, 400_000);
     afterAll(async () => {
       await registry?.stop();
       await fake?.close();

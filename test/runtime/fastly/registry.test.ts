@@ -1,0 +1,10 @@
+import { registryContract } from '../../contract/registry.ts';
+import { startWorker } from '../../servers/fastly.ts';
+
+registryContract({
+  name: 'Fastly Compute, in Viceroy',
+  async start({ url }) {
+    const running = await startWorker(url);
+    return { url: `${running.url}/npm`, stop: running.stop };
+  },
+});

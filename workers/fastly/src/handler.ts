@@ -1,0 +1,75 @@
+import { type Answer, errorAnswer, jsonAnswer } from '@_all_docs/registry';
+import { EdgeRegistry } from '@_all_docs/registry/edge';
+import { bears } from './bearer.js';
+import { createEnv, type FastlyEnv } from './create-env.js';
+import { FastlyError } from './errors.js';
+import { hostLogger } from './logger.js';
+import { statusOf } from './status.js';
+import { readSecret } from './stores.js';
+import { doWork, readWork } from './work.js';
+
+const WORK_SECRET = 'work_token';
+
+/** The answer to a request. Never rejects: what the service lacks is said by name, with a status of 500. */
+export async function handle(request: Request, waitUntil: (promise: Promise<unknown>) => void): Promise<Response> {
+  const target = targetOf(request.url);
+  try {
+    const env = createEnv({ waitUntil });
+    return await route(request, target, env);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    hostLogger.error('a request failed', { target: target.slice(0, 300), code, error: message });
+    const said = error instanceof FastlyError ? jsonAnswer(500, { code, error: message }) : errorAnswer(error);
+    return toHost(said, request.method);
+  }
+}
+
+async function route(request: Request, target: string, env: FastlyEnv): Promise<Response> {
+  const { method, url } = request;
+  const path = target.replace(/\?.*/s, '');
+  if (path === '/health' || path === '/livez' || path === '/readyz')
+    return toHost(jsonAnswer(200, { status: 'ok' }), method);
+  if (path === '/-/status.json') return toHost(jsonAnswer(200, statusOf(env)), method);
+  const scheme = url.startsWith('https:') ? 'https' : 'http';
+  const registry = new EdgeRegistry({ env: { ...env, respond: toHost }, options: { ...env.settings.options, scheme } });
+  if (path === '/work') return toHost(await work(request, env, registry), method);
+  return registry.handle(request, target);
+}
+
+async function work(request: Request, env: FastlyEnv, registry: EdgeRegistry): Promise<Answer> {
+  if (request.method !== 'POST') {
+    return jsonAnswer(405, { code: 'MethodNotAllowedError', error: 'send work items by POST' }, ['allow', 'POST']);
+  }
+  if (!(await bears(request, await readSecret(WORK_SECRET)))) {
+    return jsonAnswer(401, { error: `send the secret ${WORK_SECRET}: authorization: Bearer …` }, [
+      'www-authenticate',
+      'Bearer',
+    ]);
+  }
+  try {
+    const results = await doWork(await readWork(request), env, registry);
+    return jsonAnswer(results.every(({ success }) => success) ? 200 : 502, { results });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === 'ERR_BAD_WORK_ITEM') return jsonAnswer(400, { code, error: message });
+    throw error;
+  }
+}
+
+/** The path and query of a URL as they stand in it. */
+function targetOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start === -1 ? '/' : url.slice(start);
+}
+
+/** An answer as this host takes it. Where its length is known it is said: the host would send the body in chunks else. */
+function toHost({ status, headers, body }: Answer, method: string): Response {
+  const fields = new Headers();
+  let isFramed = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    isFramed ||= headers[i] === 'content-length';
+    fields.append(headers[i] as string, headers[i + 1] as string);
+  }
+  const sent = method === 'HEAD' ? null : ((body ?? null) as BodyInit | null);
+  return new Response(sent, { status, headers: fields, manualFramingHeaders: isFramed });
+}
