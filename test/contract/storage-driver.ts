@@ -13,6 +13,8 @@ export interface StorageTraits {
   cannotDecode?: { value: readonly EntryEncoding[]; reason: string };
   /** The driver makes the notes `tier` and `large` itself, and shows them to nobody. */
   ownNotes?: { reason: string };
+  /** How deep lists may lie in lists; 1,000 unless told. */
+  maxDepth?: { value: number; reason: string };
   /** Many small writes take too long here. */
   slow?: { reason: string };
   /** The store cannot list: `list` is `ERR_NO_INDEX`. */
@@ -572,7 +574,7 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         ['null', null],
         ['text with everything', AWKWARD_NAMES.map(({ text }) => text).join('')],
         ['a lone surrogate', '\ud83d'],
-        ['something deep', JSON.parse('[['.repeat(500) + ']]'.repeat(500))],
+        ['something deep', nested(traits.maxDepth?.value ?? 1_000)],
       ])('carry %s', async (about, value) => {
         await driver.set(`json:${about}`, value);
         expect(await driver.get(`json:${about}`)).toEqual(JSON.parse(JSON.stringify(value)));
@@ -779,6 +781,11 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
 /** The names that this driver takes as keys. */
 function within(driver: StorageDriver, prefix = ''): readonly AwkwardName[] {
   return AWKWARD_NAMES.filter(({ text }) => utf8(prefix + text).length <= driver.maxKeyBytes);
+}
+
+/** A list in a list in a list. */
+function nested(depth: number): unknown {
+  return JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 }
 
 /** Everything that takes a key. */
