@@ -67,7 +67,7 @@ export async function startGuest(source: string, server: LocalServer): Promise<R
 /** Starts the worker itself in front of a registry; npm's routes are below `/npm`. */
 export function startWorker(registry: string, more: Partial<LocalServer> = {}): Promise<RunningViceroy> {
   return startGuest(join(WORKER, 'src/worker.ts'), {
-    backends: { registry },
+    backends: { registry: new URL(registry).origin },
     config: { registry },
     secrets: { work_token: 'secret' },
     ...more,

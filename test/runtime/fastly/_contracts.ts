@@ -8,6 +8,7 @@ import { FastlyStorageDriver } from '../../../workers/fastly/src/kv-driver.ts';
 import { openKvStore } from '../../../workers/fastly/src/stores.ts';
 import { blobBackendContract } from '../../contract/blob-backend.ts';
 import { storageDriverContract } from '../../contract/storage-driver.ts';
+import './_setup.ts';
 import { listTests, runTest } from './_runner.ts';
 
 /** How many stores a test may ask for. */

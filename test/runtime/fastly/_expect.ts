@@ -57,7 +57,7 @@ function hasAllOf(got: unknown, wanted: unknown): boolean {
   if (Array.isArray(got) && Array.isArray(wanted)) {
     return got.length === wanted.length && got.every((each, i) => hasAllOf(each, wanted[i]));
   }
-  if (!isObject(got) || !isObject(wanted) || Array.isArray(wanted)) return isEqual(got, wanted);
+  if (!isObject(got) || !isObject(wanted) || kindOf(wanted) !== '[object Object]') return isEqual(got, wanted);
   return Object.entries(wanted).every(([key, value]) => key in got && hasAllOf(got[key], value));
 }
 

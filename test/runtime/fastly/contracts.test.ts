@@ -9,7 +9,12 @@ import type { Outcome } from './_runner.ts';
 const folder = mkdtempSync(join(tmpdir(), 'all-docs-guest-'));
 const source = join(folder, 'contracts.js');
 await bundle('_contracts.ts', source);
-const guest = await startGuest(source, { kvStores: Array.from({ length: 1_200 }, (_, i) => `store${i}`) });
+const guest = await startGuest(source, {
+  kvStores: ['all_docs', ...Array.from({ length: 1_200 }, (_, i) => `store${i}`)],
+  backends: { registry: 'http://127.0.0.1:9' },
+  config: {},
+  secrets: { work_token: 'secret' },
+});
 const tests = (await (await fetch(guest.url)).json()) as { title: string; isOff: boolean }[];
 
 describe('inside the engine', () => {

@@ -1,22 +1,21 @@
-import { type Codec, damaged, type Encoding, HttpError, MAX_DECODED_BYTES, tooLarge, unpacked } from '@_all_docs/http';
+import { type Codec, concat, damaged, type Encoding, HttpError, MAX_DECODED_BYTES, unpacked } from '@_all_docs/http';
 
 /**
- * Gzip and deflate as the host has them, whole bodies at once: what goes through pieces goes through an interpreter. The
- * host takes gzip that was cut for a whole body; its own last four bytes tell (RFC 1952: the length, modulo 2^32).
+ * Gzip and deflate as the host has them. The host takes gzip that was cut for a whole body; its own last four bytes tell
+ * (RFC 1952: the length, modulo 2^32).
  */
 export const hostCodec: Codec = {
-  gzip: (bytes) => through(bytes, new CompressionStream('gzip')),
-  async decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
+  gzip: async (bytes) =>
+    new Uint8Array(await new Response(streamOf(bytes).pipeThrough(new CompressionStream('gzip'))).arrayBuffer()),
+  async decode(bytes, encoding, maxBytes) {
     if (encoding === 'identity') return bytes;
-    const said = encoding === 'gzip' ? lengthIn(bytes) : undefined;
-    if (said !== undefined && said > maxBytes) throw tooLarge(maxBytes);
-    const transform = new DecompressionStream(known(encoding));
-    const plain = await through(bytes, transform).catch((cause) => {
-      throw damaged(encoding, cause);
-    });
-    if (plain.length > maxBytes) throw tooLarge(maxBytes);
-    if (said !== undefined && said !== plain.length) throw cut();
-    return plain;
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of hostCodec.decodeStream(bytes, encoding, maxBytes)) {
+      length += piece.length;
+      pieces.push(piece);
+    }
+    return concat(pieces, length);
   },
   async *decodeStream(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') {
@@ -29,7 +28,7 @@ export const hostCodec: Codec = {
       length += piece.length;
       yield piece;
     }
-    if (encoding === 'gzip' && length !== lengthIn(bytes)) throw cut();
+    if (encoding === 'gzip' && length !== lengthIn(bytes)) throw damaged('gzip', new Error('the end is missing'));
   },
 };
 
@@ -38,20 +37,12 @@ function known(encoding: Encoding): 'gzip' | 'deflate' {
   throw new HttpError('ERR_ENCODING', `cannot decode ${encoding} on this runtime`);
 }
 
-/** The length that gzip says at its end: of one member, which is how servers send it. */
-function lengthIn(bytes: Uint8Array): number {
-  if (bytes.length < 18) throw cut();
+/** The length that gzip says at its end: of one member, which is how servers send it. `undefined` for what is too short. */
+function lengthIn(bytes: Uint8Array): number | undefined {
+  if (bytes.length < 18) return undefined;
   return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
-}
-
-function cut(): HttpError {
-  return damaged('gzip', new Error('the end is missing'));
 }
 
 function streamOf(bytes: Uint8Array): ReadableStream {
   return new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
-}
-
-async function through(bytes: Uint8Array, transform: CompressionStream | DecompressionStream): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(streamOf(bytes).pipeThrough(transform)).arrayBuffer());
 }
