@@ -6,7 +6,7 @@ const project = (name: string, include: string[], more: object = {}): TestProjec
 
 /** One project for each kind of proof. Everything imports the built packages, as a user would. */
 export default [
-  project('packages', ['packages/*/test/**/*.test.ts']),
+  project('packages', ['packages/*/test/**/*.test.ts'], { testTimeout: 60_000 }),
   project('workers', ['workers/!(cloudflare)/test/**/*.test.ts'], { testTimeout: 60_000 }),
   // Inside workerd, by a configuration of its own: the project `cloudflare`.
   'workers/cloudflare',
