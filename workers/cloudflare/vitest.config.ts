@@ -19,7 +19,11 @@ export default defineConfig({
         kvNamespaces: spareNames('KV'),
         r2Buckets: spareNames('R2'),
         d1Databases: spareNames('D1'),
-        bindings: { MIGRATIONS: await readD1Migrations(`${import.meta.dirname}/migrations`) },
+        bindings: {
+          REGISTRY: 'https://registry.example.test',
+          FOLLOW: 'off',
+          MIGRATIONS: await readD1Migrations(`${import.meta.dirname}/migrations`),
+        },
       },
     })),
   ],
