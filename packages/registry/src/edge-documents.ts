@@ -39,6 +39,8 @@ const DOUBT_MS = 3_600_000;
 /** How often the same document is asked for again behind answers. */
 const QUIET_MS = 10_000;
 const MOST_QUIET = 10_000;
+/** Others see the old copy so long after it was renewed. */
+const STORE_LAG_MS = 60_000;
 /** Larger documents are never parsed: memory is short. They are sent as they are. */
 const LARGEST_PARSED = 16 * 1024 * 1024;
 
@@ -283,7 +285,11 @@ export class EdgeDocuments {
     if (this.#settings.offline || now < (this.#quiet.get(name) ?? 0)) return;
     if (this.#quiet.size >= MOST_QUIET) this.#quiet.clear();
     this.#quiet.set(name, now + QUIET_MS);
-    this.#store.behind(name, work());
+    const { claim } = this.#env;
+    const renewal = async () => {
+      if (!claim || (await claim(name, STORE_LAG_MS))) await work();
+    };
+    this.#store.behind(name, renewal());
   }
 
   #isFresh({ storedAt }: EntryMetadata): boolean {

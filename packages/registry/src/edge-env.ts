@@ -31,6 +31,11 @@ export interface EdgeEnv extends StorageEnv {
   names?: ((start: string) => AsyncIterable<string>) | undefined;
   /** How requests for the same thing share one work; each does its own unless told, since no request may wait for another one's there. */
   flight?: SingleFlight | undefined;
+  /**
+   * Whether this isolate is to renew something behind an answer that others nearby are about to renew too: the first one to
+   * ask is told so, and for so many milliseconds nobody else. Each isolate decides for itself unless told.
+   */
+  claim?: ((what: string, ms: number) => Promise<boolean>) | undefined;
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   logger?: RegistryLogger | undefined;
   /** Makes the answer a `Response`, where the host wants to be told more than the platform's constructor takes. */

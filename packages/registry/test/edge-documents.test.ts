@@ -168,6 +168,20 @@ describe('a document that is old', () => {
     expect(origin.asked()).toBe(2);
   });
 
+  test('is renewed by the isolate that claims it, where the host lets isolates agree', async () => {
+    let isOurs = false;
+    const { ask, origin, clock } = edge({ env: { claim: async () => isOurs } });
+    origin.say('/express', answer(JSON.stringify(express)));
+    await ask('/npm/express');
+    await clock.advance(6 * MINUTE);
+    expect((await ask('/npm/express')).headers['cache-status']).toContain('hit');
+    expect(origin.asked()).toBe(1);
+    isOurs = true;
+    await clock.advance(10_000);
+    await ask('/npm/express');
+    expect(origin.asked()).toBe(2);
+  });
+
   test('an origin in trouble is left alone for ten seconds, and never seen by who asks', async () => {
     const { ask, clock, origin } = held();
     await ask('/npm/express');

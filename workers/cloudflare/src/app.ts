@@ -5,6 +5,7 @@ import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
 import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { waitUntil } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
+import { claim } from './claim.js';
 import { createCore } from './create-env.js';
 import { RecentChanges } from './recent-changes.js';
 import { followed, type ReplicaObject } from './replica-object.js';
@@ -38,7 +39,7 @@ export function createApp(bindings: Bindings, scheme: 'http' | 'https'): App {
     : undefined;
   const registry = new EdgeRegistry({
     env: {
-      ...{ registry: url, storage, transport, clock, logger, waitUntil, removals },
+      ...{ registry: url, storage, transport, clock, logger, waitUntil, removals, claim },
       ...{ streaming: env.streaming, hashers: env.hashers, codec: env.codec },
       get blobs() {
         return env.blobs;
