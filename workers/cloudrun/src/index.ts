@@ -5,5 +5,3 @@ export { GCSStorageDriver, type GCSStorageOptions } from './gcs-storage-driver.j
 export { createGoogleKeys } from './google-keys.js';
 export { type CloudLoggerOptions, createCloudLogger, traceFields } from './logger.js';
 export { createOidcCheck, type OidcOptions, type Refusal, type SigningKey } from './oidc.js';
-export { type RunningService, type ServeOptions, serve } from './serve.js';
-export { readSettings, type Settings } from './settings.js';

@@ -1,3 +1,4 @@
+/** @module The registry as a service on Cloud Run. */
 import { systemClock } from '@_all_docs/worker-node';
 import { createServer, type RegistryServer } from '@_all_docs/worker-node/serve';
 import { createEnv } from './create-env.js';
@@ -6,6 +7,8 @@ import { createCloudLogger, traceFields } from './logger.js';
 import { createOidcCheck, type OidcOptions } from './oidc.js';
 import { openRegistry } from './open-registry.js';
 import type { Settings } from './settings.js';
+
+export { readSettings, type Settings } from './settings.js';
 
 export interface RunningService {
   url: string;

@@ -1,5 +1,6 @@
 import { bootstrap, EVERYTHING } from '@_all_docs/worker';
-import { createEnv, type RunningService, readSettings, serve } from '@_all_docs/worker-cloudrun';
+import { createEnv } from '@_all_docs/worker-cloudrun';
+import { type RunningService, readSettings, serve } from '@_all_docs/worker-cloudrun/serve';
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { collect } from '../../../test/contract/_bytes.ts';
