@@ -206,7 +206,7 @@ describe('serve', () => {
     ['a size that is none', ['--max-size', 'much'], 2, 'ERR_USAGE'],
     ['a duration that is none', ['--ttl', '7'], 2, 'ERR_USAGE'],
     ['no workers', ['--workers', '0'], 2, 'ERR_USAGE'],
-    ['a bucket', ['--storage', 's3://bucket'], 2, 'ERR_USAGE'],
+    ['a bucket without credentials', ['--storage', 's3://bucket'], 1, 'ERR_CACHE_UNWRITABLE'],
     ['a cache that is something else', ['--cache', join(import.meta.dirname)], 1, 'ERR_CACHE_FOREIGN'],
   ])('%s is an error with a code, before anything is served', async (_, args, code, error) => {
     const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
