@@ -1,11 +1,9 @@
 /** The Fastly worker on Viceroy: built as its package builds it, configured as a test wants it. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { compile, WORKER } from './fastly-compiler.ts';
 import { type RunningViceroy, startViceroy } from './viceroy.ts';
-
-const WORKER = resolve(import.meta.dirname, '../../workers/fastly');
 
 export interface LocalServer {
   /** URLs by the names of backends. */
@@ -16,13 +14,6 @@ export interface LocalServer {
   config?: Record<string, string> | undefined;
   /** Items of the Secret Store `all_docs`; none, and no such store, for `undefined`. */
   secrets?: Record<string, string> | undefined;
-}
-
-/** Compiles a module's source for the engine, as the package's own script does; `root` is where it is compiled. Throws what the compiler said. */
-export function compile(source: string, wasm: string): void {
-  const program = join(WORKER, 'node_modules/.bin/js-compute-runtime');
-  const { status, stdout, stderr } = spawnSync(program, [source, wasm], { cwd: WORKER, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`js-compute-runtime ${source} failed: ${stdout}${stderr}`);
 }
 
 /** The file that tells the local engine what the service has. */

@@ -22,7 +22,7 @@ export function viceroyPath(): string | undefined {
 }
 
 /** Builds it where it is missing. Throws what the package manager said when that fails. */
-export function installViceroy(): string {
+function installViceroy(): string {
   if (!existsSync(PROGRAM)) {
     const args = ['install', '--locked', `viceroy@${VERSION}`, '--root', ROOT];
     const { status, stderr, error } = spawnSync('cargo', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
@@ -42,7 +42,9 @@ export interface RunningViceroy {
 export async function startViceroy(wasm: string, toml: string): Promise<RunningViceroy> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
-  const child = spawn(installViceroy(), ['serve', '-C', toml, wasm, '--addr', address, '-v'], {
+  const program = viceroyPath();
+  if (program === undefined) throw new Error('Viceroy was not built; build it: node test/servers/viceroy.ts');
+  const child = spawn(program, ['serve', '-C', toml, wasm, '--addr', address, '-v'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -6,8 +6,10 @@ export function fingerprint(text: string): string {
   // In two halves of 32 bits, multiplied by 2^40 + 435: a document's tag is made with it, and `BigInt` is slow.
   let high = 0xcbf29ce4;
   let low = 0x84222325;
-  for (const byte of encoder.encode(text)) {
-    low = (low ^ byte) >>> 0;
+  const bytes = encoder.encode(text);
+  // By index: engines without a compiler take ten times as long over an iterator.
+  for (let i = 0; i < bytes.length; i++) {
+    low = (low ^ (bytes[i] as number)) >>> 0;
     const product = low * 435;
     high = (high * 435 + Math.floor(product / WORD) + low * 256) % WORD;
     low = product % WORD;

@@ -13,8 +13,10 @@ export function hex(text: string | null): string {
   if (typeof text !== 'string' || text === '' || !text.isWellFormed()) {
     throw new CacheError('ERR_BAD_KEY', `not a name or key: ${JSON.stringify(text)}`);
   }
+  const bytes = encoder.encode(text);
   let out = '';
-  for (const byte of encoder.encode(text)) out += HEX[byte];
+  // By index: engines without a compiler take ten times as long over an iterator.
+  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i] as number];
   return out;
 }
 

@@ -18,7 +18,8 @@ export function normalizeOrigin(origin: string): string {
     throw new CacheError('ERR_BAD_ORIGIN', `not a registry URL: ${origin}; it must begin with https:// or http://`);
   }
   // One slash only: `http://h/a//` names another path than `http://h/a/`.
-  const path = /[^/]\/$|^\/$/.test(url.pathname) ? url.pathname.slice(0, -1) : url.pathname;
+  const { pathname } = url;
+  const path = pathname.endsWith('/') && !pathname.endsWith('//') ? pathname.slice(0, -1) : pathname;
   return `${url.protocol}//${url.host}${path}${url.search}`;
 }
 
@@ -44,6 +45,7 @@ export function decodeOrigin(encoded: string): string {
 
 /** Whether a normalised URL is the public npm registry or its replication host, told by the host's labels. */
 function isNpm(normalized: string): boolean {
+  if (!normalized.includes('.npmjs.')) return false;
   const { hostname, port, pathname, search } = new URL(normalized);
   const [first, second, top, ...more] = hostname.split('.');
   return (

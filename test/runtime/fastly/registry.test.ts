@@ -1,10 +1,13 @@
 import { registryContract } from '../../contract/registry.ts';
 import { startWorker } from '../../servers/fastly.ts';
+import { withViceroy } from './_with-viceroy.ts';
 
-registryContract({
-  name: 'Fastly Compute, in Viceroy',
-  async start({ url }) {
-    const running = await startWorker(url);
-    return { url: `${running.url}/npm`, stop: running.stop };
-  },
-});
+await withViceroy(() =>
+  registryContract({
+    name: 'Fastly Compute, in Viceroy',
+    async start({ url }) {
+      const running = await startWorker(url);
+      return { url: `${running.url}/npm`, stop: running.stop };
+    },
+  }),
+);

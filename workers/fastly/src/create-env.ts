@@ -6,6 +6,7 @@ import { hostCodec } from './codec.js';
 import { collapsing } from './collapse.js';
 import { ConfigStoreReader } from './config-reader.js';
 import { hostHashers } from './hashers.js';
+import type { KvStore } from './host.js';
 import { KvBlobBackend } from './kv-blob-backend.js';
 import { FastlyStorageDriver } from './kv-driver.js';
 import { hostLogger } from './logger.js';
@@ -40,7 +41,19 @@ export function createEnv({ kvStore = STORE_NAME, configStore, waitUntil }: Fast
     named: { ...(settings.origin === undefined ? {} : { [origin]: 'origin' }), [registry]: 'registry' },
     dynamic: settings.dynamicBackends,
   });
-  const store = openKvStore(kvStore);
+  return composeEnv({ settings, store: openKvStore(kvStore), backendFor, waitUntil });
+}
+
+export interface FastlyParts {
+  settings: FastlySettings;
+  store: KvStore;
+  backendFor: BackendFor;
+  waitUntil?: FastlyEnvOptions['waitUntil'];
+}
+
+/** {@link createEnv} out of what it opens. */
+export function composeEnv({ settings, store, backendFor, waitUntil }: FastlyParts): FastlyEnv {
+  const { registry, origin = registry } = settings;
   return {
     origin,
     registry,

@@ -2,6 +2,7 @@
 import './platform.js';
 import { enforceExplicitBackends } from 'fastly:backend';
 import { handle } from './handler.js';
+import { warmUp } from './warm-up.js';
 
 // No request goes out but through a backend that was chosen for it.
 enforceExplicitBackends();
@@ -12,3 +13,5 @@ addEventListener('fetch', (event) => {
   event.waitUntil(answer);
   event.respondWith(answer);
 });
+
+warmUp();

@@ -1,0 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
+
+/** The folder of the worker's package. */
+export const WORKER = resolve(import.meta.dirname, '../../workers/fastly');
+
+/** Compiles a module's source for the engine, as the package's own script does. Throws what the compiler said. */
+export function compile(source: string, wasm: string): void {
+  const program = join(WORKER, 'node_modules/.bin/js-compute-runtime');
+  const { status, stdout, stderr } = spawnSync(program, [source, wasm], { cwd: WORKER, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`js-compute-runtime ${source} failed: ${stdout}${stderr}`);
+}
