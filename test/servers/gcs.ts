@@ -28,17 +28,7 @@ export async function startGCS({
   const args = ['-backend', backend, '-filesystem-root', root, '-scheme', 'http', '-host', '127.0.0.1'];
   const { stop } = await startProcess(
     pathOf('fake-gcs-server'),
-    [
-      ...args,
-      '-port',
-      String(port),
-      '-public-host',
-      `127.0.0.1:${port}`,
-      '-external-url',
-      endpoint,
-      '-log-level',
-      'error',
-    ],
+    [...args, '-port', String(port), '-public-host', '127.0.0.1', '-external-url', endpoint, '-log-level', 'error'],
     { url: `${endpoint}/_internal/healthcheck` },
   );
   let buckets = 0;

@@ -89,8 +89,8 @@ export class BucketBlobBackend implements BlobBackend {
 
   async #upload(path: string | (() => string | Promise<string>), source: AsyncIterable<Uint8Array>): Promise<void> {
     const temporary = `${UPLOADS}${randomUUID()}`;
-    await this.#bucket.upload(temporary, source);
     try {
+      await this.#bucket.upload(temporary, source);
       const key = keyOf(await nameOf(path));
       await this.#bucket.copy(temporary, key, this.#described());
     } finally {

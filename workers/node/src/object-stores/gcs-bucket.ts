@@ -106,19 +106,22 @@ export class GCSBucket implements Bucket {
   }
 
   async upload(key: string, source: AsyncIterable<Uint8Array>): Promise<void> {
+    const pieces = source[Symbol.asyncIterator]();
     let broken: { error: unknown } | undefined;
-    const watched = async function* () {
+    const next = async () => {
       try {
-        yield* source;
+        return await pieces.next();
       } catch (error) {
         broken = { error };
         throw error;
       }
     };
+    const leave = async () => (await pieces.return?.()) ?? { done: true, value: undefined };
+    const watched = { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
     try {
       const options = { resumable: true, chunkSize: CHUNK_BYTES, validation: false } as const;
       await pipeline(
-        Readable.from(watched(), { objectMode: true, highWaterMark: 1 }),
+        Readable.from(watched, { objectMode: true, highWaterMark: 1 }),
         this.#file(key).createWriteStream(options),
       );
     } catch (error) {
