@@ -10,10 +10,10 @@ import { build } from 'esbuild';
 import { compile } from '../test/servers/fastly-compiler.ts';
 
 /**
- * Bytes. The design says 45,000, which does not hold: the registry for edges takes 41,500 of them with what it imports,
- * and the worker beside it (stores, transport, settings, work items) 15,000; names of packages and partitions are the rest.
+ * Bytes. The design says 45,000, which does not hold: what the registry and the listing for edges are, with all they
+ * import, takes that much alone; stores, transport, settings and work items of this host come on top.
  */
-const BUDGET = 66_000;
+const BUDGET = 75_000;
 
 const { outputFiles, metafile } = await build({
   entryPoints: ['workers/fastly/dist/worker.js'],

@@ -10,6 +10,8 @@ export interface LocalServer {
   backends?: Record<string, string>;
   /** Names of empty KV Stores; `all_docs` unless told. */
   kvStores?: readonly string[];
+  /** What lies in the KV Store `all_docs`. */
+  entries?: readonly { key: string; data: string; metadata: string }[];
   /** Items of the Config Store `all_docs`; none, and no such store, for `undefined`. */
   config?: Record<string, string> | undefined;
   /** Items of the Secret Store `all_docs`; none, and no such store, for `undefined`. */
@@ -17,13 +19,21 @@ export interface LocalServer {
 }
 
 /** The file that tells the local engine what the service has. */
-export function localServerToml({ backends = {}, kvStores = ['all_docs'], config, secrets }: LocalServer): string {
+export function localServerToml(server: LocalServer): string {
+  const { backends = {}, kvStores = ['all_docs'], entries = [], config, secrets } = server;
   const text = (value: string) => JSON.stringify(value);
   const lines = ['manifest_version = 3', 'name = "test"', 'language = "javascript"'];
   for (const [name, url] of Object.entries(backends)) {
     lines.push(`[local_server.backends.${text(name)}]`, `url = ${text(url)}`);
   }
-  lines.push('[local_server.kv_stores]', ...kvStores.map((name) => `${text(name)} = []`));
+  lines.push('[local_server.kv_stores]');
+  for (const name of kvStores) {
+    const items = (name === 'all_docs' ? entries : []).map((entry) => {
+      const fields = Object.entries(entry).map(([field, value]) => `${field} = ${text(value)}`);
+      return `{ ${fields.join(', ')} }`;
+    });
+    lines.push(`${text(name)} = [${items.join(', ')}]`);
+  }
   if (config) {
     lines.push('[local_server.config_stores.all_docs]', 'format = "inline-toml"');
     lines.push('[local_server.config_stores.all_docs.contents]');

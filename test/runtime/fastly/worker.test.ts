@@ -1,12 +1,42 @@
+import { createPartitionKey, encodeOrigin } from '@_all_docs/cache';
+import { LISTING_PREFIX } from '@_all_docs/origin';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toKvKey } from '../../../workers/fastly/src/kv-key.ts';
 import { ask, type Reply } from '../../fake-origin/client.ts';
 import { type FakeOrigin, startFakeOrigin } from '../../fake-origin/index.ts';
 import { startWorker } from '../../servers/fastly.ts';
 import type { RunningViceroy } from '../../servers/viceroy.ts';
 import { withViceroy } from './_with-viceroy.ts';
+
+const LISTED = ['-', '@a/b', 'express', 'next', 'zod'];
+const row = (id: string) => ({ id, key: id, value: { rev: '1-a' } });
+
+/** Two partitions and the row that makes a listing of them, as they lie in the KV Store. */
+function pushedListing(origin: string): { key: string; data: string; metadata: string }[] {
+  const entry = (key: string, data: string) => {
+    const digest = `sha256-${createHash('sha256').update(data).digest('base64')}`;
+    return { key: toKvKey(key), data, metadata: JSON.stringify([1, 'identity', data.length, digest]), digest };
+  };
+  const part = (startKey: string | null, endKey: string | null, names: string[]) => ({
+    ...entry(
+      createPartitionKey(startKey, endKey, origin),
+      JSON.stringify({ total_rows: LISTED.length, offset: 0, rows: names.map(row) }),
+    ),
+    startKey,
+    rows: names.length,
+  });
+  const parts = [part(null, 'm', LISTED.slice(0, 3)), part('m', null, LISTED.slice(3))];
+  const listing = {
+    ...{ rows: LISTED.length, updateSeq: 500, shift: 0, generation: 0, at: 1 },
+    parts: parts.map(({ startKey, rows, digest }) => ({ startKey, rows, digest })),
+  };
+  const all = [...parts, entry(LISTING_PREFIX + encodeOrigin(origin), JSON.stringify(listing))];
+  return all.map(({ key, data, metadata }) => ({ key, data, metadata }));
+}
 
 await withViceroy(() => {
   describe('the Fastly worker', () => {
@@ -19,6 +49,7 @@ await withViceroy(() => {
       names = [...fake.names()].filter((of) => /^[a-z]{3,}$/.test(of)).sort();
       worker = await startWorker(fake.url, {
         config: { registry: fake.url, origin: fake.url, max_age_seconds: '300' },
+        entries: pushedListing(fake.url),
       });
     });
     afterAll(async () => {
@@ -55,6 +86,20 @@ await withViceroy(() => {
         true,
       ]);
       expect(fake.stats().requests).toBe(0);
+    });
+
+    it('a listing that was pushed is served as npm has it', async () => {
+      const json = async (path: string) => JSON.parse((await get(path)).text);
+      expect(await json('/')).toMatchObject({ db_name: 'registry', doc_count: 5, update_seq: 500 });
+      expect(await json('/_all_docs')).toEqual({ total_rows: 5, offset: 0, rows: LISTED.map(row) });
+      expect(await json('/registry/_all_docs?startkey=%22f%22&endkey=%22y%22')).toMatchObject({
+        offset: 3,
+        rows: [row('next')],
+      });
+      const { results, last_seq: last } = await json('/_changes?since=0');
+      expect(results.map(({ id }: { id: string }) => id)).toEqual(LISTED);
+      expect(await json(`/_changes?since=${last}`)).toMatchObject({ results: [], last_seq: last });
+      expect((await get('/_all_docs?limit=10001')).status).toBe(400);
     });
 
     describe('POST /work', () => {

@@ -1,14 +1,23 @@
-import { type Answer, errorAnswer, jsonAnswer } from '@_all_docs/registry';
-import { EdgeRegistry } from '@_all_docs/registry/edge';
+import type { ChangeSource } from '@_all_docs/origin';
+import { EdgeOrigin } from '@_all_docs/origin/edge';
+import { type Answer, EdgeRegistry, errorAnswer, jsonAnswer } from '@_all_docs/registry/edge';
 import { bears } from './bearer.js';
 import { createEnv, type FastlyEnv } from './create-env.js';
 import { FastlyError } from './errors.js';
+import { KvRows } from './kv-rows.js';
 import { hostLogger } from './logger.js';
 import { statusOf } from './status.js';
 import { readSecret } from './stores.js';
 import { doWork, readWork } from './work.js';
 
 const WORK_SECRET = 'work_token';
+const LISTED = /^\/(?:registry\/?)?(?:_all_docs|_changes)?$/;
+/** Nothing is followed here: what was pushed is what there is. */
+const noChanges: ChangeSource = {
+  head: async () => undefined,
+  after: async () => [],
+  async *byName() {},
+};
 
 /** The answer to a request. Never rejects: what the service lacks is said by name, with a status of 500. */
 export async function handle(request: Request, waitUntil: (promise: Promise<unknown>) => void): Promise<Response> {
@@ -30,10 +39,24 @@ async function route(request: Request, target: string, env: FastlyEnv): Promise<
   if (path === '/health' || path === '/livez' || path === '/readyz')
     return toHost(jsonAnswer(200, { status: 'ok' }), method);
   if (path === '/-/status.json') return toHost(jsonAnswer(200, statusOf(env)), method);
+  const listed = LISTED.test(path) ? await list(request, target, env) : undefined;
+  if (listed) return toHost(listed, method);
   const scheme = url.startsWith('https:') ? 'https' : 'http';
   const registry = new EdgeRegistry({ env: { ...env, respond: toHost }, options: { ...env.settings.options, scheme } });
   if (path === '/work') return toHost(await work(request, env, registry), method);
   return registry.handle(request, target);
+}
+
+/** `/`, `/_all_docs` and `/_changes`, from the listing that was pushed. */
+async function list(request: Request, target: string, env: FastlyEnv): Promise<Answer | undefined> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return jsonAnswer(405, { code: 'MethodNotAllowedError', error: `${request.method} is not allowed here` }, [
+      'allow',
+      'GET, HEAD',
+    ]);
+  }
+  const origin = new EdgeOrigin({ ...env, ordered: new KvRows(env.storage), changes: noChanges });
+  return origin.answer(target, request.headers.get('accept-encoding') ?? undefined);
 }
 
 async function work(request: Request, env: FastlyEnv, registry: EdgeRegistry): Promise<Answer> {
