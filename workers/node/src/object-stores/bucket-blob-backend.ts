@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Bucket, bytesOf, type StoredObject, WRITTEN_AT } from './bucket.js';
 
 /** Up to this a blob is held in memory and put at once, under its name. */
-const SMALL_BYTES = 8 * 1024 * 1024;
+const SMALL_BYTES = 4 * 1024 * 1024;
 /** What a read asks for first. Most blobs are no longer, and end there. */
 const FIRST_BYTES = 1024 * 1024;
 /** How often the rest of a blob is asked for again when it breaks off. */

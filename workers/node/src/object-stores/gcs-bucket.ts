@@ -25,7 +25,7 @@ export interface GCSBucketOptions extends PatienceOptions {
 /** The largest object that GCS takes. */
 const MAX_BYTES = 5 * 1024 ** 4;
 /** Held in memory to be sent again; GCS takes multiples of 256 KiB. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 const CONNECTIONS = 128;
 const TIMEOUT_MS = 30_000;
 const META = 'x-goog-meta-';

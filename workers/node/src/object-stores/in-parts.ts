@@ -1,6 +1,14 @@
-/** The same bytes in pieces of exactly that length, but for the last; at least one piece, empty for no bytes. */
-export async function* inParts(source: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
-  let part = Buffer.allocUnsafeSlow(bytes);
+/**
+ * The same bytes in pieces of exactly that length, but for the last; at least one piece, empty for no bytes. Buffers that
+ * the reader has done with and put into `spare` are used again: memory outside of the heap is collected late.
+ */
+export async function* inParts(
+  source: AsyncIterable<Uint8Array>,
+  bytes: number,
+  spare: Uint8Array[] = [],
+): AsyncIterable<Uint8Array> {
+  const next = () => spare.pop() ?? Buffer.allocUnsafeSlow(bytes);
+  let part = next();
   let filled = 0;
   let isFirst = true;
   for await (const piece of source) {
@@ -12,7 +20,7 @@ export async function* inParts(source: AsyncIterable<Uint8Array>, bytes: number)
       if (filled < bytes) continue;
       yield part;
       isFirst = false;
-      part = Buffer.allocUnsafeSlow(bytes);
+      part = next();
       filled = 0;
     }
   }

@@ -24,7 +24,7 @@ export interface S3BucketOptions extends PatienceOptions {
 /** What S3 copies in one request, and so the largest object that can be given its name here. */
 const MAX_BYTES = 5 * 1024 ** 3;
 /** S3 takes no part below 5 MiB but the last, and 10,000 of them. */
-const PART_BYTES = 8 * 1024 * 1024;
+const PART_BYTES = 5 * 1024 * 1024;
 /** Parts on their way at once. */
 const PARTS = 2;
 const META = 'x-amz-meta-';
@@ -161,16 +161,18 @@ export class S3Bucket implements Bucket {
     const tags: string[] = [];
     const underWay = new Set<Promise<void>>();
     let failed: { error: unknown } | undefined;
+    const spare: Uint8Array[] = [];
     let number = 0;
     const send = async (at: number, body: Uint8Array) => {
       try {
         tags[at] = await this.#part(key, uploadId, at + 1, body);
+        if (body.length === PART_BYTES) spare.push(body);
       } catch (error) {
         failed ??= { error };
       }
     };
     try {
-      for await (const body of inParts(source, PART_BYTES)) {
+      for await (const body of inParts(source, PART_BYTES, spare)) {
         if (failed) break;
         const sending = send(number++, body).then(() => void underWay.delete(sending));
         underWay.add(sending);
