@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** What becomes of a request. `drop-answer`: it reaches the server, whose answer is lost. `cut-answer`: some bytes of it come. */
-export type Fault = 'pass' | 'reset' | 'drop-answer' | 'cut-answer' | 'slow-down' | { delayMs: number };
+type Fault = 'pass' | 'reset' | 'drop-answer' | 'cut-answer' | 'slow-down' | { delayMs: number };
 
 export interface FaultProxy {
   url: string;

@@ -14,7 +14,7 @@ export interface StoredObject extends ObjectStat {
 }
 
 /** What a key must hold for a write to happen: nothing, or a certain version. */
-export type PutCondition = 'absent' | { version: string };
+type PutCondition = 'absent' | { version: string };
 
 export interface PutOptions {
   metadata?: Readonly<Record<string, string>> | undefined;
