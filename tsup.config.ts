@@ -4,15 +4,15 @@ import { closureOf } from './scripts/members.ts';
 
 /** Every package, its entries beside `src/index.ts` included. Types come from `tsc -b`. */
 const PACKAGES: Record<string, string[]> = {
-  'packages/http': [],
+  'packages/http': ['errors.ts'],
   'packages/cache': [],
   'packages/partition': [],
-  'packages/packument': [],
+  'packages/packument': ['keys.ts'],
   'packages/checkpoint': [],
   'packages/changes': [],
   'packages/tier': [],
   'packages/postgres': [],
-  'packages/content': [],
+  'packages/content': ['keys.ts'],
   'packages/registry': ['edge.ts'],
   'packages/origin': ['edge.ts'],
   'workers/worker': ['queues.ts'],

@@ -1,55 +1,57 @@
 /**
- * Prints what each module weighs in the worker that `wrangler deploy` would send, minified, and what it comes to. Fails
- * above the budget.
+ * Prints what each module weighs in the worker that `wrangler deploy` would send: what is loaded at the start, then each
+ * part that is loaded when it is needed first. Fails when the start is above the budget.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Metafile } from 'esbuild';
+import { buildWorker } from '../workers/cloudflare/build.ts';
 
-const BUDGET = 40_000;
-const WORKER = 'workers/cloudflare';
+/** Bytes, minified, of an entry with all that it imports; what it loads later does not count. */
+const BUDGETS = { worker: 40_000 };
 
-interface Metafile {
-  outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
+let over = 0;
+for (const [entry, budget] of Object.entries(BUDGETS)) {
+  const outdir = mkdtempSync(join(tmpdir(), 'all-docs-size-'));
+  try {
+    const { outputs } = await buildWorker({ entry, outdir });
+    const atStart = importedBy(outputs, Object.keys(outputs).find((path) => basename(path) === 'worker.js') as string);
+    const parts = Object.keys(outputs).filter((path) => !atStart.has(path));
+    const weight = (paths: Iterable<string>) => {
+      const code = Buffer.concat([...paths].map((path) => readFileSync(join(outdir, basename(path)))));
+      return `${String(code.length).padStart(7)} bytes, gzip ${gzipSync(code).length}`;
+    };
+    print(outputs, atStart);
+    const bytes = [...atStart].reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0);
+    if (bytes > budget) over += 1;
+    console.log(`${weight(atStart)}: ${entry} at the start (budget ${budget}${bytes > budget ? ', OVER' : ''})\n`);
+    for (const part of parts) {
+      print(outputs, [part]);
+      console.log(`${weight([part])}: ${basename(part)}, when it is needed\n`);
+    }
+    console.log(`${weight(Object.keys(outputs))}: ${entry} in all\n`);
+  } finally {
+    rmSync(outdir, { recursive: true });
+  }
+}
+process.exitCode = over > 0 ? 1 : 0;
+
+/** An output, and those that it cannot run without. */
+function importedBy(outputs: Metafile['outputs'], entry: string): Set<string> {
+  const found = new Set([entry]);
+  for (const path of found)
+    for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement' && !external) found.add(next);
+  return found;
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'all-docs-size-'));
-try {
-  const metafile = join(dir, 'meta.json');
-  const args = ['deploy', '--dry-run', '--minify', '--outdir', join(dir, 'out'), '--metafile', metafile];
-  const { status, stdout, stderr } = spawnSync(resolve(WORKER, 'node_modules/.bin/wrangler'), args, {
-    cwd: WORKER,
-    encoding: 'utf8',
-    timeout: 120_000,
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_SEND_ERROR_REPORTS: 'false' },
-  });
-  if (status !== 0) throw new Error(`wrangler failed:\n${stdout}${stderr}`);
-  const weights = weigh(JSON.parse(readFileSync(metafile, 'utf8')));
-  for (const [module, bytes] of weights) console.log(`${String(bytes).padStart(7)}  ${module}`);
-  const code = Buffer.concat(
-    readdirSync(join(dir, 'out'))
-      .filter((name) => name.endsWith('.js'))
-      .map((name) => readFileSync(join(dir, 'out', name))),
-  );
-  const isOver = code.length > BUDGET;
-  console.log(
-    `${String(code.length).padStart(7)}  in all, gzip ${gzipSync(code).length} (budget ${BUDGET}${isOver ? ', OVER' : ''})`,
-  );
-  process.exitCode = isOver ? 1 : 0;
-} finally {
-  rmSync(dir, { recursive: true });
-}
-
-/** Bytes of each module in the output, the heaviest first. */
-function weigh({ outputs }: Metafile): [module: string, bytes: number][] {
-  return Object.values(outputs)
-    .flatMap(({ inputs }) => Object.entries(inputs))
-    .map(([module, { bytesInOutput }]): [string, number] => [
-      module.replace(/^(\.\.\/)+/, '').replace(/^src\//, `${WORKER}/src/`),
-      bytesInOutput,
-    ])
-    .filter(([, bytes]) => bytes > 0)
-    .sort(([, a], [, b]) => b - a);
+/** What the modules in these outputs weigh, the heaviest first. */
+function print(outputs: Metafile['outputs'], paths: Iterable<string>): void {
+  const modules = [...paths].flatMap((path) => Object.entries(outputs[path]?.inputs ?? {}));
+  const heavy = modules
+    .map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+    .filter(([, bytes]) => bytes > 0);
+  for (const [path, bytes] of heavy.sort(([, a], [, b]) => b - a)) console.log(`${String(bytes).padStart(7)}  ${path}`);
 }

@@ -7,8 +7,8 @@
  *
  * Needs `wrk`. Exits 1 when the worker is below 0.8 of the minimal one, or starts in more than twice Hono's time.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,7 +16,10 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { startFakeOrigin } from '../../test/fake-origin/index.ts';
+import { buildWorker } from '../../workers/cloudflare/build.ts';
 import { spread } from './_measure.ts';
+
+type Modules = Record<string, string>;
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +50,7 @@ const HONO = `import { Hono } from 'hono'; const app = new Hono(); app.get('/', 
 const STARTER = `export default {
   async fetch(request, env) {
     const which = new URL(request.url).pathname.slice(1);
-    const worker = env.LOADER.get(crypto.randomUUID(), () => ({ compatibilityDate: '${DATE}', mainModule: 'worker.js', modules: { 'worker.js': env[which] } }));
+    const worker = env.LOADER.get(crypto.randomUUID(), () => ({ compatibilityDate: '${DATE}', mainModule: 'worker.js', modules: env[which] }));
     const from = performance.now();
     const answer = await worker.getEntrypoint().fetch('http://x/health');
     await answer.arrayBuffer();
@@ -58,7 +61,7 @@ const STARTER = `export default {
 const work = mkdtempSync(join(tmpdir(), 'all-docs-bench-cloudflare-'));
 const fake = await startFakeOrigin({ packages: 50, seed: 3 });
 try {
-  const ours = bundleOurs();
+  const ours = await bundleOurs();
   const throughput = await compareThroughput(ours);
   const start = await compareStart(ours, await bundleHono());
   const result = { throughput, start };
@@ -79,19 +82,14 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-function bundleOurs(): string {
-  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_SEND_ERROR_REPORTS: 'false' };
-  const args = ['deploy', '--dry-run', '--minify', '--outdir', work];
-  execFileSync(join(WORKER, 'node_modules/.bin/wrangler'), args, {
-    cwd: WORKER,
-    env,
-    stdio: 'ignore',
-    timeout: 120_000,
-  });
-  return readFileSync(join(work, 'worker.js'), 'utf8').replace(/\n\/\/# sourceMappingURL.*/, '');
+/** The modules that `wrangler deploy` sends, by name. */
+async function bundleOurs(): Promise<Modules> {
+  const outdir = join(work, 'ours');
+  await buildWorker({ outdir });
+  return Object.fromEntries(readdirSync(outdir).map((name) => [name, readFileSync(join(outdir, name), 'utf8')]));
 }
 
-async function bundleHono(): Promise<string> {
+async function bundleHono(): Promise<Modules> {
   const options = { contents: HONO, resolveDir: WORKER };
   const { outputFiles } = await build({
     stdin: options,
@@ -102,16 +100,18 @@ async function bundleHono(): Promise<string> {
     platform: 'neutral',
     mainFields: ['module', 'main'],
   });
-  return outputFiles[0]?.text ?? '';
+  return { 'worker.js': outputFiles[0]?.text ?? '' };
 }
 
-async function compareThroughput(script: string) {
+async function compareThroughput(modules: Modules) {
   const name = [...fake.names()].find((of) => /^[a-z]{4,}$/.test(of)) as string;
-  const common = { modules: true, compatibilityDate: DATE, kvNamespaces: ['PACKUMENTS'], cf: false };
+  const common = { compatibilityDate: DATE, kvNamespaces: ['PACKUMENTS'], cf: false };
+  const names = Object.keys(modules).sort((a, b) => Number(b === 'worker.js') - Number(a === 'worker.js'));
   const ours = new Miniflare(
     convertV4MiniflareOptions({
       ...common,
-      script,
+      modulesRoot: work,
+      modules: names.map((of) => ({ type: 'ESModule', path: join(work, of), contents: modules[of] })),
       r2Buckets: ['BLOBS'],
       durableObjects: {
         WORK_QUEUE: { className: 'WorkQueueObject', useSQLite: true },
@@ -126,7 +126,7 @@ async function compareThroughput(script: string) {
       },
     }),
   );
-  const minimal = new Miniflare(convertV4MiniflareOptions({ ...common, script: MINIMAL }));
+  const minimal = new Miniflare(convertV4MiniflareOptions({ ...common, modules: true, script: MINIMAL }));
   try {
     const urls = { ours: String(await ours.ready), minimal: String(await minimal.ready) };
     const text = JSON.stringify(fake.packument(name));
@@ -160,7 +160,7 @@ function load(url: string): number {
   return Number(rate);
 }
 
-async function compareStart(ours: string, hono: string) {
+async function compareStart(ours: Modules, hono: Modules) {
   writeFileSync(join(work, 'starter.js'), STARTER);
   const starter = new Miniflare(
     convertV4MiniflareOptions({

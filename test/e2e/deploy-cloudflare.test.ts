@@ -8,7 +8,7 @@ import { tempDir } from './cli.ts';
 const WORKER = resolve(import.meta.dirname, '../../workers/cloudflare');
 
 async function dryRun(...flags: string[]): Promise<{ code: number; said: string }> {
-  const args = ['deploy', '--dry-run', '--minify', '--outdir', join(tempDir(), 'out'), ...flags];
+  const args = ['deploy', '--dry-run', '--outdir', join(tempDir(), 'out'), ...flags];
   const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_SEND_ERROR_REPORTS: 'false', NO_COLOR: '1' };
   const child = spawn(join(WORKER, 'node_modules/.bin/wrangler'), args, {
     cwd: WORKER,
@@ -25,6 +25,9 @@ it('wrangler would deploy the worker as it is, with every binding', async () => 
   for (const binding of ['PACKUMENTS', 'BLOBS', 'INDEX', 'WORK_QUEUE', 'REPLICA', 'WORK', 'REGISTRY'])
     expect(said).toContain(`env.${binding} `);
   expect(said).not.toMatch(/node:|nodejs_compat/);
+  // What is loaded when it is needed first goes with it.
+  expect(said).toMatch(/ edge-pull-\w+\.js /);
+  expect(said).toMatch(/ rest-\w+\.js /);
 });
 
 it('and to staging', async () => {

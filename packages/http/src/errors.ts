@@ -1,3 +1,5 @@
+/** @module What goes wrong on the way to an origin: without the way. */
+
 /** Codes of everything this package throws. Callers branch on the code, never on the message. */
 export type HttpErrorCode =
   | 'ERR_ABORTED'

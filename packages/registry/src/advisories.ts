@@ -1,5 +1,5 @@
 import { type Codec, classify, concat, webCodec } from '@_all_docs/http';
-import { type Answer, type AnswerRequest, jsonAnswer } from './answer.js';
+import type { Answer, AnswerRequest } from './answer.js';
 import { RegistryError } from './errors.js';
 import { acceptsGzip } from './negotiate.js';
 import { patiently } from './patience.js';
@@ -37,11 +37,6 @@ export async function answerAdvisories(
   const coding = gzip ? ['content-encoding', 'gzip'] : [];
   const said = ['content-type', 'application/json', 'content-length', String(bytes.length), ...coding];
   return { status: response.status, headers: [...said, 'cache-control', 'no-store'], body: bytes };
-}
-
-/** npm's answer under the two paths that it gave up in 2026: clients fall back to the one above. */
-export function auditsGone(): Answer {
-  return jsonAnswer(410, { error: `This endpoint is retired. Use ${PATH} instead.` });
 }
 
 async function readBody(request: AnswerRequest): Promise<Uint8Array> {

@@ -1,9 +1,9 @@
-import { auditsGone } from './advisories.js';
 import { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, notFound } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
 import { parseRoute, type Route } from './route.js';
 
 type Of<Kind extends Route['kind']> = Extract<Route, { kind: Kind }>;
+export type OtherRoute = Of<'keys' | 'attestations' | 'advisories' | 'search'>;
 
 /** What answers the routes that need more than a word. */
 export interface Answerers {
@@ -14,10 +14,7 @@ export interface Answerers {
     target: string,
   ): Promise<Answer>;
   tarball(route: Of<'tarball'>, request: AnswerRequest, headers: HeaderLookup): Promise<Answer>;
-  keys(headers: HeaderLookup): Promise<Answer>;
-  attestations(route: Of<'attestations'>, headers: HeaderLookup): Promise<Answer>;
-  advisories(request: AnswerRequest): Promise<Answer>;
-  search(query: string): Promise<Answer>;
+  other(route: OtherRoute, request: AnswerRequest, headers: HeaderLookup): Promise<Answer>;
 }
 
 export interface DispatchOptions {
@@ -64,15 +61,13 @@ function answerRoute(
     case 'tarball':
       return answerers.tarball(route, request, headers);
     case 'keys':
-      return answerers.keys(headers);
     case 'attestations':
-      return answerers.attestations(route, headers);
     case 'advisories':
-      return answerers.advisories(request);
-    case 'audits':
-      return auditsGone();
     case 'search':
-      return answerers.search(route.query);
+      return answerers.other(route, request, headers);
+    case 'audits':
+      // npm's answer under the two paths that it gave up in 2026: clients fall back to the other one.
+      return jsonAnswer(410, { error: 'This endpoint is retired. Use /-/npm/v1/security/advisories/bulk instead.' });
     case 'root':
     case 'ping':
       return jsonAnswer(200, {});

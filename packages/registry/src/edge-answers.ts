@@ -1,4 +1,4 @@
-import { type Codec, webCodec } from '@_all_docs/http';
+import type { Codec } from '@_all_docs/http';
 import { type Answer, notFound } from './answer.js';
 import { baseFor } from './base-url.js';
 import { type HeaderLookup, isUnchanged } from './conditional.js';
@@ -17,9 +17,9 @@ type DocumentRoute =
 export class EdgeAnswers {
   readonly #documents: EdgeDocuments;
   readonly #settings: Settings;
-  readonly #codec: Codec;
+  readonly #codec: Codec | undefined;
 
-  constructor(documents: EdgeDocuments, settings: Settings, codec: Codec = webCodec) {
+  constructor(documents: EdgeDocuments, settings: Settings, codec: Codec | undefined) {
     this.#documents = documents;
     this.#settings = settings;
     this.#codec = codec;
@@ -58,13 +58,15 @@ export class EdgeAnswers {
     return { status: 200, headers: said, body: isAsStored ? body : await this.#plain(body, encoding) };
   }
 
-  /** Unpacked while it is sent, where every platform can do that. */
+  /** Unpacked while it is sent, as far as every platform can do that. */
   async #plain(
     body: OpenedDocument['body'],
     encoding: OpenedDocument['metadata']['encoding'],
   ): Promise<Answer['body']> {
     const stream = new Response(body as BodyInit);
-    if (encoding !== 'gzip') return this.#codec.decode(new Uint8Array(await stream.arrayBuffer()), encoding);
-    return stream.body?.pipeThrough(new DecompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>);
+    if (this.#codec && encoding !== 'gzip')
+      return this.#codec.decode(new Uint8Array(await stream.arrayBuffer()), encoding);
+    const unpacking = new DecompressionStream(encoding as CompressionFormat);
+    return stream.body?.pipeThrough(unpacking as ReadableWritablePair<Uint8Array, Uint8Array>);
   }
 }

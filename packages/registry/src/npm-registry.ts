@@ -75,10 +75,18 @@ export class NpmRegistry {
     this.#answerers = {
       document: (route, request, headers, target) => this.#answers.answer(route, target, request.method, headers),
       tarball: (route, request, headers) => answerTarball(this.tarballs, route, request.method, headers),
-      keys: (headers) => resources.keys(headers),
-      attestations: (route, headers) => resources.attestations(route, headers),
-      advisories: (request) => answerAdvisories(this.#env, settings, request),
-      search: (query) => this.#search(query),
+      other: (route, request, headers) => {
+        switch (route.kind) {
+          case 'keys':
+            return resources.keys(headers);
+          case 'attestations':
+            return resources.attestations(route, headers);
+          case 'advisories':
+            return answerAdvisories(this.#env, settings, request);
+          case 'search':
+            return this.#search(route.query);
+        }
+      },
     };
     this.#dispatching = {
       prefix: settings.prefix,

@@ -1,4 +1,4 @@
-import { PackumentError, parsePackageName } from '@_all_docs/packument';
+import { PackumentError, parsePackageName } from '@_all_docs/packument/keys';
 import { RegistryError } from './errors.js';
 import { isTarballFile } from './tarball-url.js';
 
@@ -11,7 +11,8 @@ export type Route =
   | { kind: 'dist-tags'; name: string }
   | { kind: 'attestations'; name: string; version: string }
   | { kind: 'search'; query: string }
-  | { kind: 'root' | 'ping' | 'keys' | 'advisories' | 'audits' | 'account' }
+  | { kind: 'keys' | 'advisories' }
+  | { kind: 'root' | 'ping' | 'audits' | 'account' }
   /** An API path that nothing answers. */
   | { kind: 'unknown'; path: string };
 

@@ -1,4 +1,4 @@
-import { packumentPath } from '@_all_docs/packument';
+import { packumentPath } from '@_all_docs/packument/keys';
 
 /**
  * The file name under which a version's tarball is served: the last part of its URL where that is one, else made of name

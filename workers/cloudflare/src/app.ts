@@ -1,61 +1,67 @@
-import type { OrderedStore, StorageDriver } from '@_all_docs/cache';
-import { ChangeLog } from '@_all_docs/changes';
-import { EdgeOrigin } from '@_all_docs/origin/edge';
-import { type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
+import { type AnswerRequest, type EdgeOptions, EdgeRegistry } from '@_all_docs/registry/edge';
 import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { waitUntil } from 'cloudflare:workers';
-import type { Bindings } from './bindings.js';
+import { type Bindings, followed } from './bindings.js';
 import { claim } from './claim.js';
-import { createCore } from './create-env.js';
+import { type Core, createCore } from './core.js';
+import { digestHashers } from './digest-hashers.js';
 import { RecentChanges } from './recent-changes.js';
-import { followed, type ReplicaObject } from './replica-object.js';
-import { ReplicaStore } from './replica-store.js';
-import { doWork } from './work.js';
+import type { ReplicaObject } from './replica-object.js';
 
 /** What one isolate composes, once, from its bindings. */
-export interface App {
-  registry: EdgeRegistry;
-  /** For one request: it speaks to an object. */
-  origin(): EdgeOrigin;
+export interface App extends Core {
+  registry: string;
+  edge: EdgeRegistry;
   work(item: WorkItem): Promise<WorkResult>;
-  /** The object that follows the feed; `ERR_NO_BINDING` without one. */
-  replica(): Pick<ReplicaObject, 'follow' | 'state' | 'news' | 'settled'>;
+  /** The object that follows the feed. A stub belongs to one request. */
+  replica(): DurableObjectStub<ReplicaObject>;
 }
 
 /** Throws `ERR_NO_BINDING` for what nothing works without. */
 export function createApp(bindings: Bindings, scheme: 'http' | 'https'): App {
-  const env = createCore(bindings);
-  const { origin, registry: url, transport, clock, logger } = env;
-  const storage = env.storage as StorageDriver;
-  // A stub belongs to one request. Its own type is as deep as the values that it carries.
-  const stub = () => (bindings.REPLICA as NonNullable<Bindings['REPLICA']>).getByName('replica');
-  const replica = () => stub() as unknown as ReplicaObject;
+  const core = createCore(bindings);
+  const { clock, logger, storage } = core;
+  const replica = () => (bindings.REPLICA as NonNullable<Bindings['REPLICA']>).getByName('replica');
+  // The stub's own type is as deep as the values that it carries.
+  const object = () => replica() as unknown as ReplicaObject;
+  const rest = () => import('./rest.js');
   const removals = followed(bindings)
     ? new RecentChanges(
-        (seq) => replica().news(seq),
+        (seq) => object().news(seq),
         () => clock.now(),
         logger,
       )
     : undefined;
-  const registry = new EdgeRegistry({
+  const edge = new EdgeRegistry({
     env: {
-      ...{ registry: url, storage, transport, clock, logger, waitUntil, removals, claim },
-      ...{ streaming: env.streaming, hashers: env.hashers, codec: env.codec },
-      get blobs() {
-        return env.blobs;
-      },
+      ...core,
+      hashers: digestHashers,
+      waitUntil,
+      removals,
+      claim,
+      transport: async (request) => (await rest()).transport(request),
+      streaming: async (request) => (await rest()).streaming(request),
     },
     options: { ...optionsOf(bindings), scheme },
   });
-  const originOf = (ordered: OrderedStore) =>
-    new EdgeOrigin({ storage, ordered, origin, changes: new ChangeLog({ ordered, origin }) });
-  const settled = (seq: number) => replica().settled(seq);
   return {
-    registry,
-    origin: () => originOf(new ReplicaStore(stub())),
-    work: (item) => doWork(item, { origin, transport, storage, registry, settled }),
+    ...core,
+    edge,
+    work: async (item) => {
+      const { doWork, transport } = await rest();
+      const settled = (seq: number) => object().settled(seq);
+      return doWork(item, { origin: core.origin, transport, storage, registry: edge, settled });
+    },
     replica,
   };
+}
+
+/** The request as the client sent it: Cloudflare puts codings of its own into `Accept-Encoding`, and keeps the client's beside it. */
+export function asSent(request: Request): AnswerRequest {
+  const { method, url, headers, body, cf } = request;
+  const sent = cf?.['clientAcceptEncoding'];
+  if (typeof sent !== 'string') return request;
+  return { method, url, body, headers: { get: (name) => (name === 'accept-encoding' ? sent : headers.get(name)) } };
 }
 
 function optionsOf({ PUBLIC_URL, TARBALL_HOST, MAX_AGE_SECONDS, ALLOWED_HOSTS }: Bindings): EdgeOptions {

@@ -32,3 +32,8 @@ export interface Bindings {
   /** What `POST /work` and `POST /enqueue` need; a secret. */
   WORK_SECRET?: string;
 }
+
+/** Whether the feed is to be followed: unless `FOLLOW` says `off`. */
+export function followed({ FOLLOW }: Pick<Bindings, 'FOLLOW'>): boolean {
+  return FOLLOW !== 'off';
+}

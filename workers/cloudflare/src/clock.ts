@@ -1,4 +1,5 @@
-import { aborted, type Clock } from '@_all_docs/http';
+import type { Clock } from '@_all_docs/http';
+import { aborted } from '@_all_docs/http/errors';
 
 /** The host's clock. It stands still while code runs, and goes on where something is waited for. */
 export const systemClock: Clock = {

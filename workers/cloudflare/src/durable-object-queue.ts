@@ -9,7 +9,8 @@ import {
   type WorkQueue,
 } from '@_all_docs/worker/queues';
 import { systemClock } from './clock.js';
-import type { TakeOptions, WorkQueueObject } from './work-queue-object.js';
+import type { TakeOptions } from './work-items.js';
+import type { WorkQueueObject } from './work-queue-object.js';
 
 export interface DurableObjectQueueOptions extends Pick<TakeOptions, 'concurrency' | 'leaseMs'> {
   /** Which queue of the namespace; `default` unless told. */

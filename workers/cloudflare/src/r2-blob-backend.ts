@@ -1,4 +1,5 @@
-import { assertRange, type BlobBackend, type BlobStat, type ByteRange } from '@_all_docs/content';
+import type { BlobBackend, BlobStat, ByteRange } from '@_all_docs/content';
+import { assertRange } from '@_all_docs/content/keys';
 import { reading, writing } from './entry.js';
 import { listObjects } from './r2-driver.js';
 
