@@ -30,6 +30,6 @@ it('wrangler would deploy the worker as it is, with every binding', async () => 
   expect(said).toMatch(/ rest-\w+\.js /);
 });
 
-it('and to staging', async () => {
-  expect(await dryRun('--env', 'staging')).toMatchObject({ code: 0 });
+it.each(['staging', 'hyperdrive'])('and to %s', async (environment) => {
+  expect(await dryRun('--env', environment)).toMatchObject({ code: 0 });
 });

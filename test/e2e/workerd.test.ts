@@ -152,7 +152,7 @@ describe('the Cloudflare worker without a binding', () => {
     const config = join(WORKER, `_no-kv-${process.pid}.jsonc`);
     writeFileSync(config, text.replace(/"kv_namespaces": \[[^\]]*\],/, ''));
     try {
-      const worker = await startWorkerd({ REGISTRY: 'http://127.0.0.1:9' }, config);
+      const worker = await startWorkerd({ REGISTRY: 'http://127.0.0.1:9' }, { config });
       try {
         const { status, text } = await ask(worker.url, '/npm/express');
         expect([status, JSON.parse(text).code]).toEqual([500, 'ERR_NO_BINDING']);

@@ -14,8 +14,20 @@ export interface Workerd {
   stop(): Promise<void>;
 }
 
+export interface WorkerdOptions {
+  /** In the worker's folder; `wrangler.jsonc` unless told. */
+  config?: string;
+  /** One of the environments in it. */
+  environment?: string;
+  /** What wrangler itself is told. */
+  env?: Record<string, string>;
+}
+
 /** Starts the Cloudflare worker in the local workerd, on bindings of its own that are empty; `vars` over those of `wrangler.jsonc`. */
-export async function startWorkerd(vars: Record<string, string>, config = 'wrangler.jsonc'): Promise<Workerd> {
+export async function startWorkerd(
+  vars: Record<string, string>,
+  { config = 'wrangler.jsonc', environment, env = {} }: WorkerdOptions = {},
+): Promise<Workerd> {
   const folder = mkdtempSync(join(tmpdir(), 'all-docs-workerd-'));
   const [port, inspector] = await Promise.all([freePort(), freePort()]);
   const options = ['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', String(inspector)];
@@ -29,6 +41,7 @@ export async function startWorkerd(vars: Record<string, string>, config = 'wrang
     folder,
     '--test-scheduled',
     ...options,
+    ...(environment === undefined ? [] : ['--env', environment]),
     ...variables,
   ];
   const child = spawn(join(WORKER, 'node_modules/.bin/wrangler'), args, {
@@ -44,6 +57,7 @@ export async function startWorkerd(vars: Record<string, string>, config = 'wrang
       WRANGLER_SEND_ERROR_REPORTS: 'false',
       WRANGLER_HIDE_BANNER: 'true',
       CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+      ...env,
     },
   });
   let said = '';

@@ -1,5 +1,5 @@
 /**
- * Builds what `wrangler deploy` sends and `wrangler dev` runs, into `dist/deploy`: the modules that a request for something
+ * Builds what `wrangler deploy` sends and `wrangler dev` runs, into `dist/deploy/<entry>`: the modules that a request for something
  * held needs, and those that are loaded when something else is asked for first. Out of the packages' sources, file by file,
  * so that nothing is loaded at the start for having the same package as what is.
  *
@@ -11,7 +11,6 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 
 const HERE = import.meta.dirname;
 const ROOT = resolve(HERE, '../..');
-const OUT = join(HERE, 'dist/deploy');
 
 /** Our own packages by their sources; each says in its manifest that its files have no side effects. */
 const sources: Plugin = {
@@ -26,7 +25,10 @@ const sources: Plugin = {
 };
 
 /** Builds one entry of `src`, as `worker.js` with the modules that it imports and loads; gives what they are made of. */
-export async function buildWorker({ entry = 'worker', outdir = OUT } = {}): Promise<Metafile> {
+export async function buildWorker({
+  entry = 'worker',
+  outdir = join(HERE, 'dist/deploy', entry),
+} = {}): Promise<Metafile> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: { worker: join(HERE, `src/${entry}.ts`) },
@@ -38,7 +40,8 @@ export async function buildWorker({ entry = 'worker', outdir = OUT } = {}): Prom
     metafile: true,
     format: 'esm',
     target: 'es2024',
-    external: ['cloudflare:*'],
+    external: ['cloudflare:*', 'node:*'],
+    conditions: ['workerd'],
     plugins: [sources],
     logLevel: 'warning',
   });

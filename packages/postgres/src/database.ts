@@ -7,6 +7,8 @@ export interface PostgresOptions {
   clock: DatabaseClock;
   /** The schema that holds the tables, made where there is none; `all_docs` unless told. */
   schema?: string | undefined;
+  /** The tables are known to be there, as this version makes them: nobody looks. For those who open a client for each call. */
+  isReady?: boolean | undefined;
 }
 
 /** Time as an argument: wall clock in milliseconds, and a sleep that ends early, rejecting, on abort. */
@@ -30,13 +32,14 @@ export class PostgresDatabase {
   readonly #under = new Set<Promise<unknown>>();
   #ready: Promise<void> | undefined;
 
-  constructor(client: PostgresClient, { clock, schema = 'all_docs' }: PostgresOptions) {
+  constructor(client: PostgresClient, { clock, schema = 'all_docs', isReady = false }: PostgresOptions) {
     if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
       throw new TypeError(`not a schema: ${JSON.stringify(schema)}; use up to 63 of a-z, 0-9 and _`);
     }
     this.#client = client;
     this.#clock = clock;
     this.schema = schema;
+    if (isReady) this.#ready = Promise.resolve();
   }
 
   /** Rows of a statement that changes nothing; `ERR_STORAGE_READ`. */

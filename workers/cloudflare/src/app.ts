@@ -3,7 +3,7 @@ import type { WorkItem, WorkResult } from '@_all_docs/worker/queues';
 import { waitUntil } from 'cloudflare:workers';
 import { type Bindings, followed } from './bindings.js';
 import { claim } from './claim.js';
-import { type Core, createCore } from './core.js';
+import type { Core } from './core.js';
 import { digestHashers } from './digest-hashers.js';
 import { RecentChanges } from './recent-changes.js';
 import type { ReplicaObject } from './replica-object.js';
@@ -17,9 +17,7 @@ export interface App extends Core {
   replica(): DurableObjectStub<ReplicaObject>;
 }
 
-/** Throws `ERR_NO_BINDING` for what nothing works without. */
-export function createApp(bindings: Bindings, scheme: 'http' | 'https'): App {
-  const core = createCore(bindings);
+export function createApp(core: Core, bindings: Bindings, scheme: 'http' | 'https'): App {
   const { clock, logger, storage } = core;
   const replica = () => (bindings.REPLICA as NonNullable<Bindings['REPLICA']>).getByName('replica');
   // The stub's own type is as deep as the values that it carries.

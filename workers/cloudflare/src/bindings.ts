@@ -9,6 +9,8 @@ export interface Bindings {
   BLOBS?: R2Bucket;
   /** Rows for analysis: names, versions. */
   INDEX?: D1Database;
+  /** The database behind KV, in the worker that has one. */
+  HYPERDRIVE?: Hyperdrive;
   /** The work queue. */
   WORK_QUEUE?: DurableObjectNamespace<WorkQueueObject>;
   /** Cursors, checkpoints, leases, removals. */

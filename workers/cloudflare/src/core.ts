@@ -1,4 +1,4 @@
-import { CacheError, normalizeOrigin } from '@_all_docs/cache';
+import { CacheError, normalizeOrigin, type StorageDriver } from '@_all_docs/cache';
 import type { Clock } from '@_all_docs/http';
 import type { Logger } from '@_all_docs/worker';
 import type { Bindings } from './bindings.js';
@@ -11,7 +11,7 @@ import { R2StorageDriver } from './r2-driver.js';
 export interface Core {
   origin: string;
   registry: string;
-  storage: CloudflareStorageDriver;
+  storage: StorageDriver;
   blobs: R2BlobBackend;
   clock: Clock;
   logger: Logger;
