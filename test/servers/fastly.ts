@@ -19,7 +19,7 @@ export interface LocalServer {
 }
 
 /** The file that tells the local engine what the service has. */
-export function localServerToml(server: LocalServer): string {
+function localServerToml(server: LocalServer): string {
   const { backends = {}, kvStores = ['all_docs'], entries = [], config, secrets } = server;
   const text = (value: string) => JSON.stringify(value);
   const lines = ['manifest_version = 3', 'name = "test"', 'language = "javascript"'];

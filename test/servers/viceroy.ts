@@ -24,7 +24,8 @@ export function viceroyPath(): string | undefined {
 /** Builds it where it is missing. Throws what the package manager said when that fails. */
 function installViceroy(): string {
   if (!existsSync(PROGRAM)) {
-    const args = ['install', '--locked', `viceroy@${VERSION}`, '--root', ROOT];
+    // What was compiled stays when this is stopped: the next try goes on from there.
+    const args = ['install', '--locked', `viceroy@${VERSION}`, '--root', ROOT, '--target-dir', `${ROOT}-build`];
     const { status, stderr, error } = spawnSync('cargo', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
     if (status !== 0) throw new Error(`cargo ${args.join(' ')} failed: ${error ?? stderr.slice(-2_000)}`);
   }
