@@ -1,6 +1,6 @@
 /** The few of vitest's matchers that the contract suites use, with vitest's own meaning: `expect.test.ts` compares the two. */
 
-export interface Matchers {
+interface Matchers {
   toBe(wanted: unknown): void;
   toEqual(wanted: unknown): void;
   toMatchObject(wanted: unknown): void;
