@@ -33,6 +33,7 @@ const [before, rest] = readme.split(BEGIN);
 const after = rest?.split(END)[1];
 if (after === undefined) throw new Error(`README.md has no place for the table: ${BEGIN} … ${END}`);
 writeFileSync('README.md', `${before}${BEGIN}\n\n${table(results)}\n\n${END}${after}`);
+spawnSync('node_modules/.bin/biome', ['format', '--write', 'README.md'], { stdio: 'inherit' });
 
 /** Runs the contract everywhere; gives the report's path. */
 function run(): string {

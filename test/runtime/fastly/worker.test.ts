@@ -19,7 +19,12 @@ const row = (id: string) => ({ id, key: id, value: { rev: '1-a' } });
 function pushedListing(origin: string): { key: string; data: string; metadata: string }[] {
   const entry = (key: string, data: string) => {
     const digest = `sha256-${createHash('sha256').update(data).digest('base64')}`;
-    return { key: toKvKey(key), data, metadata: JSON.stringify([1, 'identity', data.length, digest]), digest };
+    return {
+      key: toKvKey(key),
+      data,
+      metadata: JSON.stringify({ storedAt: 1, encoding: 'identity', size: data.length, digest }),
+      digest,
+    };
   };
   const part = (startKey: string | null, endKey: string | null, names: string[]) => ({
     ...entry(

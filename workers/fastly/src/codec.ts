@@ -23,14 +23,20 @@ export const hostCodec: Codec = {
       return;
     }
     let length = 0;
-    const pieces = streamOf(bytes).pipeThrough(new DecompressionStream(known(encoding)));
-    for await (const piece of unpacked(pieces as unknown as AsyncIterable<Uint8Array>, encoding, maxBytes)) {
+    const pieces = untilLeft(streamOf(bytes).pipeThrough(new DecompressionStream(known(encoding))));
+    for await (const piece of unpacked(pieces, encoding, maxBytes)) {
       length += piece.length;
       yield piece;
     }
     if (encoding === 'gzip' && length !== lengthIn(bytes)) throw damaged('gzip', new Error('the end is missing'));
   },
 };
+
+/** The pieces of a stream. Whoever leaves early only stops reading: the engine ends the sandbox when such a stream is cancelled. */
+function untilLeft(stream: ReadableStream): AsyncIterable<Uint8Array> {
+  const reader = stream.getReader();
+  return { [Symbol.asyncIterator]: () => ({ next: () => reader.read() as Promise<IteratorResult<Uint8Array>> }) };
+}
 
 function known(encoding: Encoding): 'gzip' | 'deflate' {
   if (encoding === 'gzip' || encoding === 'deflate') return encoding;

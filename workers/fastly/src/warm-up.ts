@@ -47,5 +47,9 @@ const standIn: KvStore = {
 const entry: KvEntry = {
   body: new ReadableStream(),
   arrayBuffer: async () => new ArrayBuffer(0),
-  metadataText: () => JSON.stringify([Date.now(), 'gzip', 0, 'sha256-', null, '1 sha256-', new Date(0).toUTCString()]),
+  metadataText: () =>
+    JSON.stringify({
+      ...{ storedAt: Date.now(), encoding: 'gzip', size: 0, digest: 'sha256-', etag: '1 sha256-' },
+      lastModified: new Date(0).toUTCString(),
+    }),
 };
