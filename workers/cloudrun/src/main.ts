@@ -1,15 +1,14 @@
 /** @module The service's process: `node dist/main.js`, told by environment variables. */
-import { codeOf, messageOf } from '@_all_docs/worker';
-import { systemClock } from '@_all_docs/worker-node';
 import { createCloudLogger } from './logger.js';
 import { serve } from './serve.js';
 import { readSettings } from './settings.js';
 
-const logger = createCloudLogger({ write: (line) => void process.stdout.write(line), clock: systemClock });
+const logger = createCloudLogger({ write: (line) => void process.stdout.write(line), clock: Date });
 
 /** Says why, and ends: Cloud Run shows the last line of a revision that does not start. */
 function fail(error: unknown): void {
-  logger.error(messageOf(error), { code: codeOf(error) });
+  const { message, code } = error as NodeJS.ErrnoException;
+  logger.error(message ?? String(error), { code });
   process.exit(1);
 }
 

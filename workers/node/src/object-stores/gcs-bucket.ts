@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type ApiError, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import {
   type Bucket,
   type ListedObject,
@@ -12,6 +12,7 @@ import {
   type PutOptions,
   type StoredObject,
 } from './bucket.js';
+import { Connections } from './connections.js';
 import { brokenOff, isPassing, PATIENCE_MS, type PatienceOptions, type Trouble, withPatience } from './patience.js';
 
 export interface GCSBucketOptions extends PatienceOptions {
@@ -26,8 +27,6 @@ export interface GCSBucketOptions extends PatienceOptions {
 const MAX_BYTES = 5 * 1024 ** 4;
 /** Held in memory to be sent again; GCS takes multiples of 256 KiB. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
-const CONNECTIONS = 128;
-const TIMEOUT_MS = 30_000;
 const META = 'x-goog-meta-';
 const TYPE = 'application/octet-stream';
 
@@ -42,7 +41,7 @@ export class GCSBucket implements Bucket {
   readonly #prefix: string;
   readonly #options: GCSBucketOptions;
   readonly #storage: Storage;
-  readonly #agent = new Agent({ connections: CONNECTIONS, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  readonly #connections = new Connections();
 
   constructor(options: GCSBucketOptions) {
     const { bucket, prefix = '', patienceMs = PATIENCE_MS } = options;
@@ -184,7 +183,7 @@ export class GCSBucket implements Bucket {
   }
 
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#connections.close();
   }
 
   #file(key: string, generation?: string): File {
@@ -215,11 +214,10 @@ export class GCSBucket implements Bucket {
     const attempt = async (): Promise<Dispatcher.ResponseData | Trouble> => {
       try {
         const authorization = await this.#authorization();
-        const response = await request(url, {
+        const response = await this.#connections.request(new URL(url), {
           method,
           // Bytes as they are stored, whatever they are said to be.
           headers: { 'accept-encoding': 'gzip', ...authorization, ...headers },
-          dispatcher: this.#agent,
         });
         const { statusCode: status } = response;
         if ((status < 300 || status === 404 || status === 416) && status !== 401) return response;

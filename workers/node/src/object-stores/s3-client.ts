@@ -1,7 +1,8 @@
 import { CacheError } from '@_all_docs/cache';
 import { hash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { Connections } from './connections.js';
 import { brokenOff, isPassing, type PatienceOptions, type Trouble, withPatience } from './patience.js';
 import type { S3Settings } from './s3-credentials.js';
 import { textOf } from './s3-xml.js';
@@ -28,8 +29,6 @@ export interface S3ClientOptions extends PatienceOptions {
 
 /** Statuses that are answers; all others are trouble. */
 const ANSWERS = new Set([200, 204, 206, 304, 404, 412, 416]);
-const CONNECTIONS = 128;
-const TIMEOUT_MS = 30_000;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -40,7 +39,7 @@ export class S3Client {
   readonly bucket: string;
   readonly #options: S3ClientOptions;
   readonly #base: URL;
-  readonly #agent = new Agent({ connections: CONNECTIONS, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  readonly #connections = new Connections();
   /** Derived keys of the day, kept by the signer. */
   readonly #keys = new Map<string, ArrayBuffer>();
 
@@ -61,7 +60,7 @@ export class S3Client {
   }
 
   close(): Promise<void> {
-    return this.#agent.destroy();
+    return this.#connections.close();
   }
 
   async #attempt(asked: S3Request): Promise<S3Response | Trouble> {
@@ -106,11 +105,10 @@ export class S3Client {
       cache: this.#keys,
       datetime: new Date(this.#options.clock.now()).toISOString().replace(/[:-]|\.\d{3}/g, ''),
     }).sign();
-    return request(url, {
+    return this.#connections.request(url, {
       method,
       headers: Object.fromEntries(signed.headers),
       body: method === 'PUT' || method === 'POST' ? body : null,
-      dispatcher: this.#agent,
     });
   }
 
