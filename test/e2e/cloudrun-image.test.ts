@@ -1,13 +1,23 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serve } from '../../scripts/clients/command.ts';
+import { differencesOf, install } from '../../scripts/clients/installation.ts';
+import { APPS, chooseClients } from '../../scripts/clients/tools.ts';
 import { ask } from '../fake-origin/client.ts';
 import type { FakeOrigin } from '../fake-origin/index.ts';
 import { type GCSServer, startGCS, whyNoGCS } from '../servers/gcs.ts';
 import { buildImage, type Image, removeImage, runImage, whyNoImage } from '../servers/image.ts';
 import { freePort } from '../servers/process.ts';
-import { until } from './cli.ts';
+import { tempDir, until } from './cli.ts';
 import { startFake } from './replica.ts';
+
+const isReady = (port: number) =>
+  ask(`http://127.0.0.1:${port}`, '/readyz').then(
+    ({ status }) => status === 200,
+    () => false,
+  );
 
 const why = whyNoGCS() ?? whyNoImage();
 
@@ -51,12 +61,7 @@ describe.skipIf(why)(`the image for Cloud Run${why ? ` (off: ${why})` : ''}`, ()
     const port = await freePort();
     const { child, ended, printed } = await run(undefined, { PORT: String(port) });
     const url = `http://127.0.0.1:${port}`;
-    const health = () =>
-      ask(url, '/readyz').then(
-        ({ status }) => status === 200,
-        () => false,
-      );
-    await until(health, 'the service is ready').catch((error) => {
+    await until(() => isReady(port), 'the service is ready').catch((error) => {
       throw new Error(`${error.message}\n${printed()}`);
     });
     const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
@@ -75,6 +80,37 @@ describe.skipIf(why)(`the image for Cloud Run${why ? ` (off: ${why})` : ''}`, ()
     clearTimeout(late);
     for (const line of printed().trim().split('\n'))
       expect(JSON.parse(line)).toMatchObject({ severity: expect.any(String) });
+  });
+
+  it('lets npm and pnpm install through it what they install from the registry, cold and warm', {
+    timeout: 400_000,
+  }, async () => {
+    const upstream = await serve(join(tempDir(), 'upstream'));
+    const bucket = await gcs.bucket();
+    try {
+      for (const [name, client] of chooseClients('npm,pnpm')) {
+        const folder = tempDir();
+        const dependencies = { ...APPS['small'] };
+        const direct = await install(client, { project: join(folder, 'direct'), registry: upstream.url, dependencies });
+        const port = await freePort();
+        const from = { ALL_DOCS_REGISTRY: upstream.url, ALL_DOCS_ORIGIN: upstream.base };
+        const { child, ended } = await run(undefined, {
+          ...from,
+          ALL_DOCS_BUCKET: `${bucket}/${name}`,
+          PORT: String(port),
+        });
+        for (const project of ['cold', 'warm']) {
+          const registry = `http://127.0.0.1:${port}/npm/`;
+          if (project === 'cold') await until(() => isReady(port), 'the service is ready');
+          const got = await install(client, { project: join(folder, project), registry, dependencies });
+          expect(differencesOf(direct, got), `${name} ${project}`).toEqual([]);
+        }
+        child.kill('SIGTERM');
+        await ended;
+      }
+    } finally {
+      await upstream.stop();
+    }
   });
 
   it('can write to /tmp and nowhere else', async () => {
