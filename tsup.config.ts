@@ -25,7 +25,7 @@ const PACKAGES: Record<string, string[]> = {
     'serve.ts',
     'serve-worker.ts',
   ],
-  'workers/cloudflare': ['objects.ts', 'worker.ts'],
+  'workers/cloudflare': ['objects.ts', 'push.ts', 'worker.ts'],
   'workers/cloudrun': ['healthcheck.ts', 'main.ts', 'serve.ts'],
   'workers/fastly': ['worker.ts'],
   'workers/cli': ['main.ts'],

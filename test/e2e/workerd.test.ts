@@ -42,6 +42,14 @@ describe('the Cloudflare worker', () => {
         expect(JSON.parse(text).error).toContain('secret');
       }
       expect((await get('/work')).status).toBe(405);
+      expect((await get('/listing')).status).toBe(401);
+    });
+
+    it('a listing of another registry is refused', async () => {
+      const authorization = `Bearer ${SECRET}`;
+      const body = JSON.stringify({ origin: 'https://registry.example.test' });
+      const { status, text } = await ask(worker.url, '/listing', { method: 'POST', body, headers: { authorization } });
+      expect([status, JSON.parse(text).error]).toEqual([400, expect.stringContaining(fake.url)]);
     });
 
     it.each([

@@ -27,7 +27,8 @@ export function redirected(
   { status, headers }: Pick<TransportResponse, 'status' | 'headers'>,
 ): TransportRequest | undefined {
   const location = headers['location'];
-  if (!REDIRECTS.has(status) || location === undefined || request.method === 'POST') return undefined;
+  if (!REDIRECTS.has(status) || location === undefined || request.method === 'POST' || request.method === 'PUT')
+    return undefined;
   return follow(request, location);
 }
 

@@ -4,7 +4,7 @@ export type Encoding = 'identity' | 'gzip' | 'br' | 'deflate' | 'zstd';
 export interface TransportRequest {
   /** Absolute URL. A transport sends the path as written, without resolving dots: `@x%2f..` is a package. */
   url: string;
-  method?: 'GET' | 'HEAD' | 'POST';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT';
   headers?: Record<string, string>;
   body?: Uint8Array;
   signal?: AbortSignal | undefined;

@@ -21,6 +21,7 @@ import { partitionSplitCommand } from './commands/partition/split.js';
 import { partitionVerifyCommand } from './commands/partition/verify.js';
 import { pivotsCheckCommand } from './commands/pivots/check.js';
 import { pivotsMakeCommand } from './commands/pivots/make.js';
+import { pushCommand } from './commands/push.js';
 import { reconcileCommand } from './commands/reconcile.js';
 import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
@@ -72,6 +73,7 @@ export function createProgram(io: Io): Command {
     .addCommand(fetchCommand(io))
     .addCommand(followCommand(io))
     .addCommand(reconcileCommand(io))
+    .addCommand(pushCommand(io))
     .addCommand(serveCommand(io))
     .addCommand(useCommand(io))
     .addCommand(unuseCommand(io))

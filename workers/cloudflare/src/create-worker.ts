@@ -6,7 +6,7 @@ import type { Core } from './core.js';
 import { WorkQueueObject as Queue } from './work-queue-object.js';
 
 /** What more than the registry answers: its paths at the root are looked for here first. */
-const OTHER = /^\/(?:(?:registry\/?)?(?:_all_docs|_changes)?|-\/status\.json|work|enqueue)$/;
+const OTHER = /^\/(?:(?:registry\/?)?(?:_all_docs|_changes)?|-\/status\.json|work|enqueue|listing)$/;
 
 type Scheme = 'http' | 'https';
 

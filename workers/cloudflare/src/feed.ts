@@ -101,6 +101,17 @@ export class Feed {
     }
   }
 
+  /**
+   * Goes on from a sequence where nobody has followed yet; also from one that lies behind, where `again` says that what
+   * came since may not be in the log.
+   */
+  async beginAt(cursor: number, again: boolean): Promise<void> {
+    const state = await this.state();
+    if (state && !(again && state.cursor > cursor)) return;
+    const { epoch = 0, highest = cursor } = state ?? {};
+    await this.#put(this.#cursor, { epoch, highest, cursor, movedAt: this.#env.clock.now() });
+  }
+
   /** News past a sequence. What is settled and old enough is forgotten on the way. */
   async since(seq: number): Promise<NewsSince> {
     const now = this.#env.clock.now();

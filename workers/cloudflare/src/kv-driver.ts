@@ -10,10 +10,9 @@ import {
   type StoredEntry,
 } from '@_all_docs/cache';
 import { pack, reading, unpack, whole, writing } from './entry.js';
+import { ELSEWHERE, MAX_METADATA_BYTES, MAX_VALUE_BYTES } from './kv-limits.js';
 
 const MAX_KEY_BYTES = 512;
-const MAX_METADATA_BYTES = 1_024;
-const MAX_VALUE_BYTES = 25 * 1024 * 1024;
 const PAGE = 1_000;
 /** KV lets go of nothing sooner. */
 const MIN_KEEP_MS = 60_000;
@@ -24,9 +23,6 @@ export interface CloudflareStorageOptions {
   /** Seconds for which a data centre may answer reads from its own copy, 30 at least; KV's own 60 unless told. */
   cacheTtl?: number | undefined;
 }
-
-/** In the place of metadata: the entry is with the other driver. */
-const ELSEWHERE = 'large';
 
 /**
  * Entries in Workers KV: read everywhere, fast where they were read lately. A write is seen elsewhere after up to 60

@@ -1,4 +1,5 @@
 import type { RowChange, RowExpectation, RowRange } from '@_all_docs/cache';
+import type { PublishedListing } from '@_all_docs/origin/edge';
 import { DurableObject } from 'cloudflare:workers';
 import type { Bindings } from './bindings.js';
 import type { FeedState, NewsSince } from './feed.js';
@@ -37,6 +38,10 @@ export class ReplicaObject extends DurableObject<Bindings> {
 
   async settled(seq: number): Promise<void> {
     return (await this.#open()).feed.settled(seq);
+  }
+
+  async publish(listing: PublishedListing, cursor: number | undefined): Promise<void> {
+    return (await this.#open()).publish(listing, cursor);
   }
 
   override async alarm(): Promise<void> {

@@ -1,3 +1,5 @@
+import { encodeOrigin } from '@_all_docs/cache';
+import { LISTING_PREFIX, type PublishedListing, readListing } from '@_all_docs/origin/edge';
 import type { WorkItem } from '@_all_docs/worker/queues';
 import { type Bindings, followed } from './bindings.js';
 import { systemClock } from './clock.js';
@@ -51,6 +53,21 @@ export class Replica {
 
   async alarm(): Promise<void> {
     if (followed(this.#bindings)) await this.follow();
+  }
+
+  /** Shows a listing that was pushed, together with what was followed since up to `cursor`; the feed goes on from there. */
+  async publish(listing: PublishedListing, cursor: number | undefined): Promise<void> {
+    // A step that is under way would write its own cursor over this one.
+    while (this.#isFollowing) await systemClock.sleep(100);
+    this.#isFollowing = true;
+    try {
+      const { origin } = createCore(this.#bindings);
+      const isFirst = (await readListing(this.rows, origin)) === undefined;
+      if (cursor !== undefined) await this.feed.beginAt(cursor, isFirst);
+      await this.rows.commit([{ key: LISTING_PREFIX + encodeOrigin(origin), value: JSON.stringify(listing) }]);
+    } finally {
+      this.#isFollowing = false;
+    }
   }
 
   async #follow(): Promise<void> {
