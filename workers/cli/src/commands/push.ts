@@ -68,7 +68,7 @@ async function run(flags: Flags, env: NodeEnv, io: Io): Promise<number> {
       { ...target, plan, signal: io.signal },
       tell,
     );
-    const exitCode = result.waiting > 0 ? EXIT.incomplete : EXIT.done;
+    const exitCode = result.waiting + result.tarballs.missing > 0 ? EXIT.incomplete : EXIT.done;
     if (json)
       io.out(
         `${JSON.stringify({ type: plan ? 'plan' : 'done', exitCode, ...result, ...(plan && priceOf(result)) })}\n`,
@@ -141,6 +141,9 @@ function describe(result: PushResult, plan: boolean): string {
     `  ${formatNumber(tarballs.looked)} tarballs compared, ${formatNumber(tarballs.sent)} ${verb}, ${formatNumber(tarballs.blobs)} of them to R2 (${formatBytes(tarballs.blobBytes)}), ${formatNumber(tarballs.deleted)} deleted`,
     `  ${formatNumber(partitions.looked)} partitions compared, ${formatNumber(partitions.sent)} ${verb}`,
     ...(plan ? [] : [`  ${LISTING[listing]}; ${formatNumber(changes)} changes of the feed sent`]),
+    ...(tarballs.missing > 0
+      ? [`  ${formatNumber(tarballs.missing)} tarballs have a row but no bytes here: verify the replica`]
+      : []),
     ...(waiting > 0
       ? [`  ${formatNumber(waiting)} documents changed and wait to be fetched by follow: push again then`]
       : []),

@@ -52,9 +52,9 @@ export interface PushOptions {
 export type PushKind = 'documents' | 'tarballs' | 'partitions';
 
 export interface PushResult {
-  /** Of each kind: entries compared, sent, deleted, and bytes sent. Tarballs are counted by their rows. */
+  /** Of each kind: entries compared, sent, deleted, and bytes sent. Tarballs are counted by their rows; `missing` are those whose bytes are not held. */
   documents: SyncCounts;
-  tarballs: SyncCounts & { blobs: number; blobBytes: number };
+  tarballs: SyncCounts & { blobs: number; blobBytes: number; missing: number };
   partitions: SyncCounts;
   /** `same` where the worker shows it already, `unsent` where no worker was named, `none` where the replica has none. */
   listing: 'sent' | 'same' | 'unsent' | 'none';
@@ -66,7 +66,7 @@ export interface PushResult {
 
 export type PushEvent = { type: 'progress'; kind: PushKind } & SyncCounts;
 
-/** Of the DO's value limit, and of patience. */
+/** Changes in one request to the worker. */
 const CHANGES_AT_ONCE = 2_000;
 const SMALL_BLOB = 16 * 1024 * 1024;
 
@@ -86,7 +86,7 @@ export async function pushReplica(
   const listing = await readListing(env.ordered, env.origin);
   const result: PushResult = {
     documents: none(),
-    tarballs: { ...none(), blobs: 0, blobBytes: 0 },
+    tarballs: { ...none(), blobs: 0, blobBytes: 0, missing: 0 },
     partitions: none(),
     listing: listing ? 'unsent' : 'none',
     changes: 0,
@@ -170,7 +170,10 @@ function tarballs(env: PushEnv, { bucket, plan }: PushOptions, { tarballs: count
       if (!entry) return undefined;
       const hash = Hash.parse(JSON.parse(new TextDecoder().decode(entry.body)).blob);
       const blob = await env.blobs.get(hash);
-      if (!blob) return undefined;
+      if (!blob) {
+        counts.missing += 1;
+        return undefined;
+      }
       if (!plan && (await (await bucket()).head(hash.path))?.size === blob.size) return entry;
       counts.blobs += 1;
       counts.blobBytes += blob.size;

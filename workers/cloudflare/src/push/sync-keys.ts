@@ -1,7 +1,7 @@
 import { compareBytes, type EntryMetadata, type StoredEntry } from '@_all_docs/cache';
 import type { Codec } from '@_all_docs/http';
 import { Batch } from './batch.js';
-import type { CloudflareApi, ListedKey } from './cloudflare-api.js';
+import type { CloudflareApi, KeyPage, ListedKey } from './cloudflare-api.js';
 import { type EdgeEntry, storedThere, toEdge } from './edge-entry.js';
 
 /** Objects of R2, by its S3 API. */
@@ -66,7 +66,7 @@ export async function syncKeys(
   let next = await keys.next();
   let last = after;
   for (let cursor = from; ; ) {
-    const page = await env.api.keys(env.namespace, source.prefix, cursor, env.signal);
+    const page = await pageAt(cursor);
     const there = new Map(
       page.keys.filter(({ name }) => last === undefined || compareBytes(name, last) > 0).map((key) => [key.name, key]),
     );
@@ -80,10 +80,21 @@ export async function syncKeys(
       next = await keys.next();
     }
     await prune([...there.values()]);
-    last = end ?? last;
+    // A page may lie wholly before the place where this goes on.
+    if (end !== undefined && (last === undefined || compareBytes(end, last) > 0)) last = end;
     cursor = page.cursor;
     await land({ after: last, cursor });
     if (cursor === undefined) return;
+  }
+
+  /** A cursor that an earlier run left may not be known any more: then from the first page on. */
+  async function pageAt(cursor: string | undefined): Promise<KeyPage> {
+    try {
+      return await env.api.keys(env.namespace, source.prefix, cursor, env.signal);
+    } catch (error) {
+      if (cursor === undefined || cursor !== from || (error as { status?: number }).status !== 400) throw error;
+      return env.api.keys(env.namespace, source.prefix, undefined, env.signal);
+    }
   }
 
   async function compare(key: string, found: ListedKey | undefined): Promise<void> {
