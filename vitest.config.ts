@@ -1,2 +1,3 @@
 import projects from './vitest.workspace.ts';
-export default { test: { projects } };
+// Also where there are two cores: most tests wait for processes of their own.
+export default { test: { projects, maxWorkers: '100%' } };
