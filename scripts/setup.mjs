@@ -26,7 +26,9 @@ if (!done('installed', manifests)) {
   console.error('Installing dependencies …');
   const { packageManager } = JSON.parse(readFileSync('package.json', 'utf8'));
   const { name } = JSON.parse(readFileSync(join(scope ?? '.', 'package.json'), 'utf8'));
-  const filters = scope === undefined ? [] : ['--filter', '.', '--filter', `${name}...`];
+  // Cloudflare's tools are large, and only tests and deployments need them; what its code compiles against is the root's, too.
+  const wanted = ['.', `${name}...`, '!@_all_docs/worker-cloudflare'];
+  const filters = scope === undefined ? [] : wanted.flatMap((filter) => ['--filter', filter]);
   run('npx', [
     '-y',
     packageManager,
