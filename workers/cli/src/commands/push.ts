@@ -84,25 +84,22 @@ async function run(flags: Flags, env: NodeEnv, io: Io): Promise<number> {
 function targetOf({ account, namespace, bucket, config, environment, worker }: Flags, io: Io) {
   const said = config === undefined ? undefined : readWranglerConfig(config, environment);
   const { CLOUDFLARE_API_TOKEN: token, CLOUDFLARE_API_BASE_URL: api, WORK_SECRET: secret } = io.env;
-  const needed = (value: string | undefined, what: string): string => {
+  const needed = (value: string | undefined, what: string, how: string): string => {
     if (value) return value;
-    throw new CliError('ERR_USAGE', `${what} is not known`);
+    throw new CliError('ERR_USAGE', `${what} is not known; give ${how}`);
   };
   if (worker !== undefined && !secret)
     throw new CliError(
       'ERR_USAGE',
       "the worker's secret is not known; give it in WORK_SECRET, as wrangler secret put has it",
     );
-  const id = needed(account ?? said?.account, 'the account: give --account, or CLOUDFLARE_ACCOUNT_ID');
+  const id = needed(account ?? said?.account, 'the account', '--account, or CLOUDFLARE_ACCOUNT_ID');
   const name = bucket ?? said?.bucket;
   const opened = openBucket(id, name, io);
   return {
     account: id,
-    namespace: needed(
-      namespace ?? said?.namespace,
-      'the KV namespace: give --namespace, or --config with its id in it;',
-    ),
-    token: needed(token, 'the token: give CLOUDFLARE_API_TOKEN;'),
+    namespace: needed(namespace ?? said?.namespace, 'the KV namespace', '--namespace, or --config with its id in it'),
+    token: needed(token, 'the token', 'CLOUDFLARE_API_TOKEN'),
     api,
     ...opened,
     ...(worker !== undefined && { worker: { url: worker, secret: secret as string } }),
