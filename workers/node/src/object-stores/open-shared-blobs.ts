@@ -5,6 +5,7 @@ import { createLeaseFlight, createSingleFlight, type SharedTarballs, type Single
 import type { Logger } from '@_all_docs/worker';
 import { randomUUID } from 'node:crypto';
 import { createNodeHashers } from '../blake3.js';
+import { nowAndThen } from '../now-and-then.js';
 import { zstdCodec } from '../zstd-codec.js';
 import { BlobCollector } from './blob-collector.js';
 import { BlobReferences } from './blob-references.js';
@@ -67,8 +68,14 @@ export async function openSharedBlobs(url: string, options: SharedBlobsOptions):
   const stops = !duties
     ? []
     : [
-        repeatedly(clock, RENEW_MS, RENEW_MS, () => references.renew(), 'the node could not be renewed', logger),
-        repeatedly(clock, FIRST_COLLECTION_MS, COLLECT_MS, collect, 'blobs could not be collected', logger),
+        nowAndThen(() => references.renew(), {
+          ...{ env: { clock, logger }, firstMs: RENEW_MS, everyMs: RENEW_MS },
+          trouble: 'the node could not be renewed',
+        }),
+        nowAndThen(collect, {
+          ...{ env: { clock, logger }, firstMs: FIRST_COLLECTION_MS, everyMs: COLLECT_MS },
+          trouble: 'blobs could not be collected',
+        }),
       ];
   return {
     store: new Store({ backend, hashers: createNodeHashers(), codec: zstdCodec }),
@@ -96,27 +103,4 @@ async function nodeOf(ordered: OrderedStore): Promise<string> {
     if (known !== undefined) return known;
     await ordered.commit([{ key: NODE_ROW, value: randomUUID() }], [{ key: NODE_ROW, value: undefined }]);
   }
-}
-
-/** Gives a function that ends it. */
-function repeatedly(
-  clock: Clock,
-  firstMs: number,
-  everyMs: number,
-  work: () => Promise<unknown>,
-  trouble: string,
-  logger: Logger | undefined,
-): () => Promise<void> {
-  const ending = new AbortController();
-  const loop = async () => {
-    for (let pause = firstMs; ; pause = everyMs) {
-      await clock.sleep(pause, ending.signal);
-      await work().catch((error) => logger?.warn?.(trouble, { error: String(error) }));
-    }
-  };
-  const ended = loop().catch(() => {});
-  return async () => {
-    ending.abort();
-    await ended;
-  };
 }
