@@ -1,7 +1,15 @@
 import { createStorageDriver, type OrderedStore, type StorageEnv } from '@_all_docs/cache';
 import { type Codec, webCodec } from '@_all_docs/http';
 import type { PackumentForm } from '@_all_docs/packument';
-import { type Answer, type AnswerRequest, acceptsGzip, errorAnswer, jsonAnswer, notFound } from '@_all_docs/registry';
+import {
+  type Answer,
+  type AnswerRequest,
+  acceptsGzip,
+  errorAnswer,
+  jsonAnswer,
+  notFound,
+  streamOf,
+} from '@_all_docs/registry';
 import { writeAllDocs } from './all-docs-page.js';
 import { DOCUMENTS_TYPE } from './bulk-frames.js';
 import { documentFrames } from './bulk-sender.js';
@@ -161,7 +169,7 @@ export class ReplicaOrigin {
     const range = { ...parseRange(query), form, held: await readHeld(request.body), enoughBytes };
     // Opened here: its trouble is an answer, not a cut stream.
     await createStorageDriver(this.#env);
-    const body = streamOf(documentFrames(this.#env, range));
+    const body = streamOf(documentFrames(this.#env, range), 1);
     return { status: 200, headers: ['content-type', DOCUMENTS_TYPE, 'cache-control', 'no-store'], body };
   }
 
@@ -209,20 +217,4 @@ export class ReplicaOrigin {
 /** The listings of one origin: whether nothing was published in between. */
 function isSame(a: PublishedListing, b: PublishedListing): boolean {
   return a.at === b.at && a.generation === b.generation && a.updateSeq === b.updateSeq && a.shift === b.shift;
-}
-
-function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { done, value } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await pieces.return(undefined);
-      },
-    },
-    { highWaterMark: 1 },
-  );
 }

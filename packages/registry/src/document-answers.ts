@@ -12,6 +12,7 @@ import { deriveOptions, type Part, type VariantKey } from './rendition.js';
 import type { Settings } from './settings.js';
 import type { SingleFlight } from './single-flight.js';
 import type { Counters } from './stats.js';
+import { streamOf } from './stream-of.js';
 import type { Summaries } from './summaries.js';
 import type { HotAnswer, RegistryEnv } from './types.js';
 import { Variant } from './variant.js';
@@ -225,7 +226,7 @@ export class DocumentAnswers {
     if (variant.part === 'dist-tags') return this.#tags(found);
     const packed = this.#variant(found, { ...variant, gzip: true }).body ?? (await this.#packed(variant, found));
     if (packed === undefined || packed.length <= LARGEST_UNPACKED) return packed && this.#codec.decode(packed, 'gzip');
-    return streamOf(this.#codec.decodeStream(packed, 'gzip'));
+    return streamOf(this.#codec.decodeStream(packed, 'gzip'), 1);
   }
 
   async #tags(found: Found): Promise<Uint8Array | undefined> {
@@ -261,18 +262,4 @@ function memo<Value>(memos: Map<string, Value>, header: string, value: Value): V
   if (memos.size >= MOST_MEMOS) memos.clear();
   memos.set(header, value);
   return value;
-}
-
-function streamOf(pieces: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
 }

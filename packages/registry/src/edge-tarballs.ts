@@ -3,8 +3,9 @@ import type { ByteRange } from '@_all_docs/content';
 import { Hash, VERSION_PREFIX } from '@_all_docs/content/keys';
 import type { EdgeParts } from './edge-documents.js';
 import type { EdgeEnv } from './edge-env.js';
+import { streamOf } from './stream-of.js';
 import type { OpenedTarball } from './tarball-answers.js';
-import { described, streamOf } from './tarballs-body.js';
+import { described } from './tarballs-body.js';
 
 /** The index row of a tarball, as an entry: `v1:version:{origin}:{hex name}:{hex file}`. */
 export interface TarballRow {

@@ -29,6 +29,7 @@ export { readDists } from './read-dists.js';
 export { type Removal, removalOf } from './removal.js';
 export { createSingleFlight, type SingleFlight } from './single-flight.js';
 export type { RegistryStats } from './stats.js';
+export { streamOf } from './stream-of.js';
 export {
   type SharedTarballs,
   Tarballs,

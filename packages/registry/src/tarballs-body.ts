@@ -1,4 +1,5 @@
 import type { ByteRange, StoredBlob } from '@_all_docs/content';
+import { streamOf } from './stream-of.js';
 
 /** A tarball that is there, or on its way. */
 export interface Tarball {
@@ -41,26 +42,6 @@ export function onItsWay(
 
 export function described(integrity: string | undefined): Pick<Tarball, 'integrity' | 'etag' | 'immutable'> {
   return { integrity, etag: etagOf(integrity), immutable: integrity !== undefined };
-}
-
-/** As the web has it, and as it is where it is one already; pulls nothing that nobody reads. */
-export function streamOf(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): ReadableStream<Uint8Array> {
-  if (source instanceof ReadableStream) return source;
-  let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-        const { done, value } = await iterator.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await iterator?.return?.();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 function etagOf(integrity: string | undefined): string | undefined {
