@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll } from 'vitest';
@@ -49,11 +50,14 @@ export interface RunningCli {
 const directories = new Set<string>();
 const children = new Set<ChildProcess>();
 
-afterAll(() => {
+/** A replica of 25,000 documents is 100,000 files and folders: on a busy disk a minute was not enough. */
+const LONGEST_CLEARING_MS = 600_000;
+
+afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  for (const directory of directories) await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   directories.clear();
-});
+}, LONGEST_CLEARING_MS);
 
 /** A directory of its own, removed when the file's tests are over. */
 export function tempDir(): string {
