@@ -81,7 +81,8 @@ async function firstAnswer(args: string[], url: string): Promise<number> {
   const ended = new Promise((resolve) => child.once('exit', resolve));
   while (!(await answers(url))) await new Promise((resolve) => setTimeout(resolve, 1));
   const ms = performance.now() - startedAt;
-  child.kill('SIGKILL');
+  // As a user ends it: what was compiled is kept for the next start then.
+  child.kill('SIGTERM');
   await ended;
   return ms;
 }

@@ -43,7 +43,8 @@ const io: Io = {
 };
 
 try {
-  await createProgram(io).parseAsync();
+  const program = await createProgram(io, process.argv.slice(2));
+  await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
 }
@@ -57,7 +58,9 @@ function canDraw(stream: NodeJS.WriteStream): boolean {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
-    say('ERR_USAGE', `${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}; see _all_docs --help`);
+    const isGroup = error.code === 'commander.help';
+    const what = isGroup ? 'a command is missing' : error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+    say('ERR_USAGE', `${what}; see ${['_all_docs', ...(isGroup ? process.argv.slice(2) : [])].join(' ')} --help`);
     return EXIT.usage;
   }
   if (caught) return caught.exitCode;
