@@ -71,9 +71,9 @@ async function check(name: string, client: Client, upstream?: string): Promise<v
   let server = await serve(replica, ...from);
   const cold = await install(client, { project: join(folder, 'cold'), registry: server.url, dependencies });
   const asked = await originRequests(server.base);
+  const memory = await memoryMiB(server.base);
   const warm = await install(client, { project: join(folder, 'warm'), registry: server.url, dependencies });
   const again = (await originRequests(server.base)) - asked;
-  const memory = await memoryMiB(server.base);
   await server.stop();
   server = await serve(replica, '--offline', ...from);
   const offline = await install(client, { project: join(folder, 'offline'), registry: server.url, dependencies });
@@ -95,13 +95,13 @@ async function check(name: string, client: Client, upstream?: string): Promise<v
       coldToDirect: ratio(cold, wanted),
       warmToDirect: ratio(warm, wanted),
     },
-    ...{ originRequests: asked, originRequestsWarm: again, memoryMiB: memory },
+    ...{ originRequests: asked, originRequestsWarm: again, memoryMiB: memory.now, peakMiB: memory.peak },
     differences: Object.fromEntries(Object.entries(differences).map(([run, list]) => [run, list.slice(0, 10)])),
   };
   if (values.json) console.log(JSON.stringify(result));
   else {
     console.log(
-      `${name.padEnd(6)} ${packages} packages, ${wanted.files.size} files, ${wanted.integrities.size} integrities; seconds ${JSON.stringify(seconds)}; cold ${result.coldToDirect}, warm ${result.warmToDirect} of direct; origin asked ${asked} times cold, ${again} warm; the server's memory then ${memory} MiB`,
+      `${name.padEnd(6)} ${packages} packages, ${wanted.files.size} files, ${wanted.integrities.size} integrities; seconds ${JSON.stringify(seconds)}; cold ${result.coldToDirect}, warm ${result.warmToDirect} of direct; origin asked ${asked} times cold, ${again} warm; the server's memory after cold ${memory.now} MiB, at most ${memory.peak}`,
     );
     for (const [run, list] of Object.entries(differences)) {
       for (const line of list.slice(0, 10)) console.log(`  ${run}: ${line}`);
@@ -109,10 +109,13 @@ async function check(name: string, client: Client, upstream?: string): Promise<v
   }
 }
 
-/** Resident memory of the server, and of its threads. */
-async function memoryMiB(base: string): Promise<number> {
-  const { process } = (await (await fetch(`${base}/-/status.json`)).json()) as { process: { rssBytes: number } };
-  return Math.round(process.rssBytes / 1024 ** 2);
+/** Resident memory of the server and its threads, now and at most. */
+async function memoryMiB(base: string): Promise<{ now: number; peak: number }> {
+  const { process } = (await (await fetch(`${base}/-/status.json`)).json()) as {
+    process: { rssBytes: number; peakRssBytes: number };
+  };
+  const mib = (bytes: number) => Math.round(bytes / 1024 ** 2);
+  return { now: mib(process.rssBytes), peak: mib(process.peakRssBytes) };
 }
 
 function ratio(run: Installed, to: Installed): number {

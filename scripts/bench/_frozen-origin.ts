@@ -31,6 +31,7 @@ interface Sized {
 export const PACKAGES: readonly Sized[] = [
   { name: 'small', documentBytes: 10_000, tarballBytes: 9_000 },
   { name: 'large', documentBytes: 300_000, tarballBytes: 134_000 },
+  { name: 'huge', documentBytes: 10_500_000, tarballBytes: 134_000 },
 ];
 
 /** Bytes that do not compress, always the same for the same seed. */

@@ -88,6 +88,17 @@ async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return concat(chunks, length);
 }
 
+/** Smaller ones may be views of a buffer that a host shares between many. */
+const LEAST_RELEASED_BYTES = 64 * 1024;
+
+/**
+ * Gives the memory of unpacked bytes back at once. The collector sees only the small object in front of it, and lets
+ * dozens of dead documents pile up. For bytes that nobody else has a view of: they are empty afterwards.
+ */
+export function release({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength >= LEAST_RELEASED_BYTES && buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}
+
 /** One array of `length` bytes out of many. */
 export function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
   if (chunks.length === 1 && chunks[0]) return chunks[0];

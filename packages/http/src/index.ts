@@ -8,6 +8,7 @@ export {
   LARGE_BODY_BYTES,
   MAX_DECODED_BYTES,
   parseEncoding,
+  release,
   tooLarge,
   unpacked,
   webCodec,

@@ -1,4 +1,4 @@
-import { concat, parseEncoding, webCodec } from '@_all_docs/http';
+import { concat, parseEncoding, release, webCodec } from '@_all_docs/http';
 import { deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -52,6 +52,21 @@ describe('webCodec', () => {
     const small = gzipSync(new Uint8Array(1_000));
     expect(await decode(small, 'gzip', 1_000)).toHaveLength(1_000);
     expect(await codeOf(decode(small, 'gzip', 999))).toBe('ERR_TOO_LARGE');
+  });
+});
+
+describe('release', () => {
+  it('empties large bytes, once or twice', () => {
+    const bytes = new Uint8Array(100_000).fill(1);
+    release(bytes);
+    expect(bytes.length).toBe(0);
+    expect(() => release(bytes)).not.toThrow();
+  });
+
+  it('leaves small bytes alone: others may live in the same buffer', () => {
+    const pool = new Uint8Array(70_000).fill(1);
+    release(pool.subarray(0, 1_000));
+    expect(pool.length).toBe(70_000);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Codec, type Encoding, HttpError, LARGE_BODY_BYTES } from '@_all_docs/http';
+import { type Codec, type Encoding, HttpError, LARGE_BODY_BYTES, release } from '@_all_docs/http';
 import { PackumentError } from './errors.js';
 import { ObjectScan } from './object-scan.js';
 
@@ -54,19 +54,16 @@ function checkLength(name: string, body: Uint8Array, encoding: Encoding): Checke
 async function checkWhole(name: string, body: Uint8Array, encoding: Encoding, codec: Codec): Promise<CheckedDocument> {
   const { isWhole, start } = await look(body, encoding, codec);
   if (!isWhole) throw bad(name, 'is not a whole JSON object');
-  const head = readHead(name, decoder.decode(start.subarray(0, HEAD_BYTES)));
-  return named(name, head ?? parse(name, await codec.decode(body, encoding)));
+  return named(name, readHead(name, start) ?? parse(name, await codec.decode(body, encoding)));
 }
 
-/** The text, or as much of it as the head needs, and whether it is one whole object. */
-async function look(
-  body: Uint8Array,
-  encoding: Encoding,
-  codec: Codec,
-): Promise<{ isWhole: boolean; start: Uint8Array }> {
+/** How the text begins, and whether it is one whole object. */
+async function look(body: Uint8Array, encoding: Encoding, codec: Codec): Promise<{ isWhole: boolean; start: string }> {
   try {
-    const start = await codec.decode(body, encoding, LARGE_BODY_BYTES);
-    return { isWhole: isWholeObject(start), start };
+    const text = await codec.decode(body, encoding, LARGE_BODY_BYTES);
+    const found = { isWhole: isWholeObject(text), start: decoder.decode(text.subarray(0, HEAD_BYTES)) };
+    if (text.buffer !== body.buffer) release(text);
+    return found;
   } catch (error) {
     if (!(error instanceof HttpError && error.code === 'ERR_TOO_LARGE')) throw error;
   }
@@ -79,7 +76,7 @@ async function look(
     start.set(taken, held);
     held += taken.length;
   }
-  return { isWhole: scan.isWhole, start };
+  return { isWhole: scan.isWhole, start: decoder.decode(start) };
 }
 
 function isWholeObject(text: Uint8Array): boolean {

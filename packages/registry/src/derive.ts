@@ -1,4 +1,4 @@
-import { type Codec, concat, type Encoding, HttpError, LARGE_BODY_BYTES, webCodec } from '@_all_docs/http';
+import { type Codec, concat, type Encoding, HttpError, LARGE_BODY_BYTES, release, webCodec } from '@_all_docs/http';
 import type { PackumentForm } from '@_all_docs/packument';
 import { Abbreviation } from './abbreviate.js';
 import { MemberScanner } from './member-scanner.js';
@@ -41,7 +41,11 @@ export async function deriveDocument(
   scanner.end();
   projection.finish();
   const text = projection.take();
-  return options.form === 'summary' || text.length === 0 ? text : codec.gzip(text);
+  const made = options.form === 'summary' || text.length === 0 ? text : await codec.gzip(text);
+  for (const bytes of [whole, text]) {
+    if (bytes.buffer !== source.buffer && bytes.buffer !== made.buffer) release(bytes);
+  }
+  return made;
 }
 
 /** `undefined` where the bytes stay as they are. */

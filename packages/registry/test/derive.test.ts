@@ -266,6 +266,22 @@ describe('damaged documents', () => {
     }
   });
 
+  test.each([
+    [{ form: 'abbreviated' }],
+    [{ form: 'abbreviated', base: BASE }],
+    [{ form: 'full', base: BASE }],
+    [{ form: 'version', version: '1.0.0' }],
+    [{ form: 'summary' }],
+  ] as const)('what %j is made of stays as it was, and so does what was made', async (options) => {
+    const source = Buffer.from(JSON.stringify({ ...DOCUMENT, readme: 'x'.repeat(300_000) }));
+    const before = source.toString('latin1');
+    const make = (bytes: Uint8Array, coding: 'identity' | 'gzip') =>
+      deriveDocument(bytes, coding, { name: 'pkg', ...options });
+    const made = await make(source, 'identity');
+    expect(source.toString('latin1')).toBe(before);
+    expect(Buffer.from(await make(gzipSync(source), 'gzip'))).toEqual(Buffer.from(made));
+  });
+
   test('bytes that do not unpack are ERR_ENCODING', async () => {
     const cut = gzipSync(JSON.stringify(DOCUMENT)).subarray(0, 100);
     await expect(deriveDocument(cut, 'gzip', { name: 'pkg', form: 'abbreviated' })).rejects.toMatchObject({

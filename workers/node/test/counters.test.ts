@@ -10,7 +10,7 @@ const snapshot = (parts: Partial<Snapshot>, lag = 0, startedAt = 100): Snapshot 
   aborted: 0,
   cut: 0,
   dropped: 0,
-  process: { rssBytes: 1_000, cpuSeconds: 1.5, startedAt, lagP99: lag, lagMax: 2 * lag },
+  process: { rssBytes: 1_000, peakRssBytes: 2_000, cpuSeconds: 1.5, startedAt, lagP99: lag, lagMax: 2 * lag },
   counters: {},
   ...parts,
 });
@@ -31,7 +31,7 @@ describe('the counters of several processes', () => {
       aborted: 0,
       cut: 1,
       dropped: 0,
-      process: { rssBytes: 3_000, cpuSeconds: 4.5, startedAt: 100, lagP99: 0.5, lagMax: 1 },
+      process: { rssBytes: 3_000, peakRssBytes: 6_000, cpuSeconds: 4.5, startedAt: 100, lagP99: 0.5, lagMax: 1 },
       counters: {},
     });
   });

@@ -24,6 +24,8 @@ export interface Snapshot {
 
 export interface ProcessUsage {
   rssBytes: number;
+  /** The most there was. */
+  peakRssBytes: number;
   cpuSeconds: number;
   /** Seconds since 1970. */
   startedAt: number;
@@ -94,6 +96,7 @@ export class Counters {
     }
     return {
       rssBytes: process.memoryUsage.rss(),
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
       cpuSeconds: (user + system) / 1e6,
       startedAt: performance.timeOrigin / 1000,
       lagP99,
@@ -109,6 +112,7 @@ export function sumSnapshots([first, ...rest]: readonly [Snapshot, ...Snapshot[]
       ...(add(sum, next) as Snapshot),
       process: {
         rssBytes: sum.process.rssBytes + next.process.rssBytes,
+        peakRssBytes: sum.process.peakRssBytes + next.process.peakRssBytes,
         cpuSeconds: sum.process.cpuSeconds + next.process.cpuSeconds,
         startedAt: Math.min(sum.process.startedAt, next.process.startedAt),
         lagP99: Math.max(sum.process.lagP99, next.process.lagP99),

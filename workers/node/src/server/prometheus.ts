@@ -41,6 +41,7 @@ export function renderMetrics(snapshot: Snapshot, { workers, restarts }: Fleet, 
   out.metric('nodejs_eventloop_lag_p99_seconds', 'gauge', 'Lateness of timers, lately.', process.lagP99);
   out.metric('nodejs_eventloop_lag_max_seconds', 'gauge', 'Most lateness of a timer, lately.', process.lagMax);
   out.metric('process_resident_memory_bytes', 'gauge', 'Resident memory.', process.rssBytes);
+  out.metric('all_docs_peak_resident_memory_bytes', 'gauge', 'Most resident memory.', process.peakRssBytes);
   out.metric('process_cpu_seconds_total', 'counter', 'CPU time.', process.cpuSeconds);
   out.metric('process_start_time_seconds', 'gauge', 'Start, in seconds since 1970.', process.startedAt);
   return out.text();
