@@ -1,14 +1,7 @@
-import {
-  aborted,
-  HttpError,
-  originOf,
-  type StreamingResponse,
-  type StreamingTransport,
-  type TransportRequest,
-} from '@_all_docs/http';
+import { aborted, type HttpError, type StreamingResponse, type StreamingTransport } from '@_all_docs/http';
 import type { Dispatcher } from 'undici';
 import { createAgent } from './undici-agent.js';
-import { failure, flatten } from './undici-answer.js';
+import { flatten, UndiciExchange } from './undici-exchange.js';
 
 export interface UndiciStreamingOptions {
   userAgent: string;
@@ -55,14 +48,11 @@ export function createUndiciStreamingTransport(options: UndiciStreamingOptions):
   };
 }
 
-/** One request under way: undici tells it what arrives, and the reader of the body takes it from here. */
-class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8Array> {
-  readonly #request: TransportRequest;
-  readonly #maxBytes: number;
+/** undici tells it what arrives, and the reader of the body takes it from here. */
+class StreamingExchange extends UndiciExchange implements AsyncIterator<Uint8Array> {
   readonly #head = Promise.withResolvers<StreamingResponse>();
   readonly #pieces: Uint8Array[] = [];
   #waiting = 0;
-  #length = 0;
   #announced = Number.POSITIVE_INFINITY;
   #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
@@ -70,32 +60,15 @@ class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uin
   #isLeft = false;
   #error: Error | undefined;
   #reader: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
-  #stop: (() => void) | undefined;
-
-  constructor(request: TransportRequest, maxBytes: number) {
-    this.#request = request;
-    this.#maxBytes = maxBytes;
-  }
 
   dispatch(dispatcher: Dispatcher, userAgent: string): Promise<StreamingResponse> {
-    const { url, method = 'GET', headers, body = null } = this.#request;
-    const origin = originOf(url);
-    // As written: a URL object would resolve the dots of `@scope%2f..`.
-    const path = url.slice(origin.length).replace(/#.*/s, '') || '/';
-    try {
-      dispatcher.dispatch({ origin, path, method, body, headers: { 'user-agent': userAgent, ...headers } }, this);
-    } catch (error) {
-      this.#fail(error as Error);
-    }
+    this.send(dispatcher, userAgent);
     return this.#head.promise;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    const { signal } = this.#request;
+  override onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    this.#stop = () => controller.abort(aborted(signal));
-    if (signal?.aborted) this.#stop();
-    else signal?.addEventListener('abort', this.#stop, { once: true });
+    super.onRequestStart(controller);
   }
 
   onResponseStart(
@@ -112,12 +85,8 @@ class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uin
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
-    this.#length += piece.length;
-    if (this.#isLeft) return;
-    if (this.#length > this.#maxBytes) {
-      const message = `${this.#request.url}: the body has more than ${this.#maxBytes} bytes`;
-      controller.abort(new HttpError('ERR_TOO_LARGE', message));
-    } else if (this.#reader) {
+    if (!this.admits(piece, controller) || this.#isLeft) return;
+    if (this.#reader) {
       this.#answer({ done: false, value: piece });
     } else {
       this.#pieces.push(piece);
@@ -131,10 +100,6 @@ class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uin
   onResponseEnd(): void {
     this.#end();
     this.#answer({ done: true, value: undefined });
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#fail(error);
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
@@ -156,7 +121,7 @@ class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uin
   async return(): Promise<IteratorResult<Uint8Array>> {
     this.#isLeft = true;
     this.#pieces.length = 0;
-    if (!this.#isOver && this.#announced - this.#length > SMALL_BYTES) {
+    if (!this.#isOver && this.#announced - this.length > SMALL_BYTES) {
       this.#controller?.abort(aborted());
     } else if (this.#isPaused) this.#controller?.resume();
     this.#answer({ done: true, value: undefined });
@@ -168,16 +133,16 @@ class StreamingExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uin
     this.#reader = undefined;
   }
 
-  #fail(error: Error): void {
+  protected override fail(error: HttpError): void {
     this.#end();
-    this.#error = failure(this.#request.url, error);
-    this.#head.reject(this.#error);
-    this.#reader?.reject(this.#error);
+    this.#error = error;
+    this.#head.reject(error);
+    this.#reader?.reject(error);
     this.#reader = undefined;
   }
 
   #end(): void {
     this.#isOver = true;
-    if (this.#stop) this.#request.signal?.removeEventListener('abort', this.#stop);
+    this.release();
   }
 }

@@ -1,9 +1,8 @@
 import {
   aborted,
   concat,
-  HttpError,
+  type HttpError,
   LARGE_BODY_BYTES,
-  originOf,
   parseEncoding,
   type Transport,
   type TransportRequest,
@@ -12,6 +11,7 @@ import {
 import type { Dispatcher } from 'undici';
 import { LargeBody } from './large-body.js';
 import { createAgent } from './undici-agent.js';
+import { flatten, UndiciExchange } from './undici-exchange.js';
 
 export interface UndiciTransportOptions {
   userAgent: string;
@@ -31,8 +31,6 @@ export interface ClosableTransport {
   close(): Promise<void>;
 }
 
-const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
-
 /**
  * undici's dispatch over kept-alive HTTP/1.1: bodies are handed on as they came, compressed. A plain one of more than
  * `LARGE_BODY_BYTES` is handed on as gzip.
@@ -49,7 +47,7 @@ export function createUndiciTransport(options: UndiciTransportOptions): Closable
   const exchange = (request: TransportRequest, through: Dispatcher) =>
     new Promise<TransportResponse>((resolve, reject) => {
       if (request.signal?.aborted) reject(aborted(request.signal));
-      else new Exchange(request, maxBytes, resolve, reject).dispatch(through, userAgent);
+      else new Exchange(request, maxBytes, { resolve, reject }).send(through, userAgent);
     });
   let opening: Promise<Dispatcher> | undefined;
   return {
@@ -65,48 +63,24 @@ export function createUndiciTransport(options: UndiciTransportOptions): Closable
   };
 }
 
-/** One request under way: undici tells it what arrives, it settles the promise once. */
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: TransportRequest;
+interface Settling {
+  resolve(response: TransportResponse | PromiseLike<TransportResponse>): void;
+  reject(error: unknown): void;
+}
+
+/** Gathers the body, and settles the promise once. */
+class Exchange extends UndiciExchange {
   readonly #maxBytes: number;
-  readonly #resolve: (response: TransportResponse) => void;
-  readonly #reject: (error: Error) => void;
+  readonly #promise: Settling;
   readonly #chunks: Uint8Array[] = [];
   #large: LargeBody | undefined;
-  #length = 0;
   #status = 0;
   #headers: Record<string, string> = {};
-  #stop: (() => void) | undefined;
 
-  constructor(
-    request: TransportRequest,
-    maxBytes: number,
-    resolve: (response: TransportResponse) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.#request = request;
+  constructor(request: TransportRequest, maxBytes: number, promise: Settling) {
+    super(request, maxBytes);
     this.#maxBytes = maxBytes;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  dispatch(dispatcher: Dispatcher, userAgent: string): void {
-    const { url, method = 'GET', headers, body = null } = this.#request;
-    const origin = originOf(url);
-    // As written: a URL object would resolve the dots of `@scope%2f..`.
-    const path = url.slice(origin.length).replace(/#.*/s, '') || '/';
-    try {
-      dispatcher.dispatch({ origin, path, method, body, headers: { 'user-agent': userAgent, ...headers } }, this);
-    } catch (error) {
-      this.#fail(error as Error);
-    }
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    const { signal } = this.#request;
-    this.#stop = () => controller.abort(aborted(signal));
-    if (signal?.aborted) this.#stop();
-    else signal?.addEventListener('abort', this.#stop, { once: true });
+    this.#promise = promise;
   }
 
   onResponseStart(
@@ -119,16 +93,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    this.#length += chunk.length;
-    if (this.#length > this.#maxBytes) {
-      const message = `${this.#request.url}: the body has more than ${this.#maxBytes} bytes`;
-      controller.abort(new HttpError('ERR_TOO_LARGE', message));
-    } else if (this.#large) {
+    if (!this.admits(chunk, controller)) return;
+    if (this.#large) {
       this.#large.push(chunk);
-    } else {
-      this.#chunks.push(chunk);
-      if (this.#length > LARGE_BODY_BYTES) this.#enlarge(controller);
+      return;
     }
+    this.#chunks.push(chunk);
+    if (this.length > LARGE_BODY_BYTES) this.#enlarge(controller);
   }
 
   /** The body turns out to be large. */
@@ -142,50 +113,25 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#release();
+    this.release();
     const [status, headers] = [this.#status, this.#headers];
+    const { resolve, reject } = this.#promise;
     if (this.#large) {
-      this.#large.end().then((whole) => this.#resolve({ status, headers, ...whole }), this.#reject);
+      this.#large.end().then((whole) => resolve({ status, headers, ...whole }), reject);
       return;
     }
-    const body = concat(this.#chunks, this.#length);
+    const body = concat(this.#chunks, this.length);
     try {
       const encoding = body.length === 0 ? 'identity' : parseEncoding(headers['content-encoding']);
-      this.#resolve({ status, headers, body, encoding });
+      resolve({ status, headers, body, encoding });
     } catch (error) {
-      this.#reject(error as Error);
+      reject(error);
     }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#fail(error);
-  }
-
-  #fail(error: Error): void {
-    this.#release();
+  protected override fail(error: HttpError): void {
+    this.release();
     this.#large?.destroy();
-    this.#reject(failure(this.#request.url, error));
+    this.#promise.reject(error);
   }
-
-  #release(): void {
-    if (this.#stop) this.#request.signal?.removeEventListener('abort', this.#stop);
-  }
-}
-
-function flatten(fields: Record<string, string | string[] | undefined>): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const name of Object.keys(fields)) {
-    const value = fields[name];
-    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return headers;
-}
-
-function failure(url: string, error: Error): HttpError {
-  if (error instanceof HttpError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const reason = error.message || code || error.name;
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'ERR_INVALID_URL')
-    return new HttpError('ERR_BAD_URL', `${url}: ${reason}`, { cause: error });
-  return new HttpError(TIMEOUTS.has(code) ? 'ERR_TIMEOUT' : 'ERR_FETCH_FAILED', `${url}: ${reason}`, { cause: error });
 }
