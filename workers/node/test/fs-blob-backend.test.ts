@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { codeOf, collect, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 import { temporaryDirectory } from './_directory.ts';
+import { mountSmallDisk } from './_small-disk.ts';
 
 const SMALL = 5_000;
 const LARGE = 700_000;
@@ -193,24 +194,10 @@ describe('what a resolved write survives', () => {
   });
 });
 
-/** A file system of 3 MB in memory; why not, where that cannot be had. */
-function mount(path: string): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0)
-    return 'only root on Linux can mount a small file system';
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', path], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `no small file system here: ${(error as Error).message.split('\n')[0]}`;
-  }
-}
+const { path: small, missing, unmount } = await mountSmallDisk();
 
-const small = await temporaryDirectory();
-const reason = mount(small);
-if (reason) console.log(`full disk: skipped, ${reason}`);
-
-describe.skipIf(reason)('a full disk', () => {
-  afterAll(() => void execFileSync('umount', [small]));
+describe.skipIf(missing)('a full disk', () => {
+  afterAll(unmount);
 
   it('is ERR_DISK_FULL, harms nothing that is there, and is over when there is room', async () => {
     const store = new Store({ backend: new FsBlobBackend(small), hashers: createNodeHashers() });

@@ -3,24 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeOf, collect, noise, sameBytes } from '../../../test/contract/_bytes.ts';
 import { temporaryDirectory } from './_directory.ts';
+import { mountSmallDisk } from './_small-disk.ts';
 
-/** A file system of 3 MB in memory; why not, where that cannot be had. */
-function mount(path: string): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0)
-    return 'only root on Linux can mount a small file system';
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', path], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `no small file system here: ${(error as Error).message.split('\n')[0]}`;
-  }
-}
+const { path, missing, unmount } = await mountSmallDisk();
 
-const path = await temporaryDirectory();
-const reason = mount(path);
-if (reason) console.log(`full disk: skipped, ${reason}`);
-
-describe.skipIf(reason)('a full disk', () => {
+describe.skipIf(missing)('a full disk', () => {
   const entry = (i: number, size: number) => {
     const body = noise(size, i);
     return { body, metadata: { storedAt: i, encoding: 'identity' as const, size: body.length } };
@@ -33,7 +20,7 @@ describe.skipIf(reason)('a full disk', () => {
   });
   afterAll(async () => {
     await driver.close();
-    execFileSync('umount', [path]);
+    unmount();
   });
 
   const checkAll = async () => {
@@ -82,7 +69,7 @@ describe.skipIf(reason)('a full disk', () => {
   });
 });
 
-describe.skipIf(reason)('a disk without room for anything', () => {
+describe.skipIf(missing)('a disk without room for anything', () => {
   it('is ERR_DISK_FULL at the start', async () => {
     const full = await temporaryDirectory();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', full]);

@@ -1,36 +1,17 @@
 import { closeBody, type StreamingResponse, type TransportRequest } from '@_all_docs/http';
 import { type ClosableStreamingTransport, createUndiciStreamingTransport } from '@_all_docs/worker-node';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { codeOf, collect, noise, sameBytes } from '../../../test/contract/_bytes.ts';
+import { answer, listen, open, serve, sockets } from './_origins.ts';
 
-const open: (Server | TcpServer)[] = [];
-const sockets = new Set<Socket>();
 let closable: ClosableStreamingTransport | undefined;
 
 afterEach(async () => {
   await closable?.close();
   closable = undefined;
-  for (const socket of sockets) socket.destroy();
-  sockets.clear();
-  await Promise.all(open.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
 });
-
-async function listen(server: Server | TcpServer): Promise<string> {
-  open.push(server);
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-const serve = (handle: (request: IncomingMessage, response: ServerResponse) => void) => listen(createServer(handle));
-/** A server that answers with these bytes, whatever it is asked, and then hangs up. */
-const answer = (text: string, end: (socket: Socket) => void = (socket) => socket.end()) =>
-  listen(createTcpServer((socket) => socket.once('data', () => socket.write(text, () => end(socket)))));
 
 function send(
   request: TransportRequest,
