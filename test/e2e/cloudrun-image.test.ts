@@ -7,8 +7,9 @@ import { differencesOf, install } from '../../scripts/clients/installation.ts';
 import { APPS, chooseClients } from '../../scripts/clients/tools.ts';
 import { ask } from '../fake-origin/client.ts';
 import type { FakeOrigin } from '../fake-origin/index.ts';
+import { buildCloudRunImage } from '../servers/cloudrun.ts';
 import { type GCSServer, startGCS, whyNoGCS } from '../servers/gcs.ts';
-import { buildImage, type Image, removeImage, runImage, whyNoImage } from '../servers/image.ts';
+import { type Image, removeImage, runImage, whyNoImage } from '../servers/image.ts';
 import { freePort } from '../servers/process.ts';
 import { tempDir, until } from './cli.ts';
 import { startFake } from './replica.ts';
@@ -28,8 +29,7 @@ describe.skipIf(why)(`the image for Cloud Run${why ? ` (off: ${why})` : ''}`, ()
   let env: Record<string, string>;
 
   beforeAll(async () => {
-    const context = new URL('../..', import.meta.url).pathname;
-    image = buildImage(`${context}workers/cloudrun/Dockerfile`, context);
+    image = buildCloudRunImage();
     gcs = await startGCS();
     fake = await startFake({ packages: 50, seed: 4 });
     const bucket = await gcs.bucket();

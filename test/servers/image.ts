@@ -162,6 +162,9 @@ function apply(image: Image, name: string, text: string, places: ReadonlyMap<str
   else if (name !== 'EXPOSE') throw new Error(`the last stage has a step that nobody does here: ${name} ${text}`);
 }
 
+/** What comes with glibc in the distroless image, beside the libraries that Node itself is linked with; native packages may be. */
+const GLIBC = ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2', 'librt.so.1', 'libutil.so.1'];
+
 /** Node at its place in the distroless image, its libraries, certificates and the user; and `env`, by which a process gets its variables here. */
 function layBase(root: string): void {
   for (const folder of ['app', 'dev', 'etc', 'nodejs/bin', 'proc', 'tmp', 'usr/bin'])
@@ -178,8 +181,12 @@ function layBase(root: string): void {
   if (existsSync(certificates)) cpSync(certificates, join(root, certificates), { recursive: true });
   for (const program of [process.execPath, '/usr/bin/env']) {
     const said = execFileSync('ldd', [program], { encoding: 'utf8' });
-    for (const [, library = ''] of said.matchAll(/(\/[^\s)]+)/g)) {
-      if (!library.includes('.so')) continue;
+    const linked = Array.from(said.matchAll(/(\/[^\s)]+)/g), ([, path = '']) => path).filter((p) => p.includes('.so'));
+    const glibc = linked
+      .filter((path) => path.endsWith('/libc.so.6'))
+      .flatMap((path) => GLIBC.map((name) => join(dirname(path), name)));
+    for (const library of [...linked, ...glibc]) {
+      if (!existsSync(library)) continue;
       mkdirSync(dirname(join(root, library)), { recursive: true });
       copyFileSync(library, join(root, library));
     }

@@ -260,12 +260,22 @@ export class Tarballs {
       resolve(flight);
       await flight.landed;
     };
-    const { flight: share = (_key, work) => work() } = this.#env;
-    share(`tarball:${wanted}`, download).catch((error) => {
+    this.#share(`tarball:${wanted}`, download).catch((error) => {
       this.#flights.delete(wanted);
       reject(error);
     });
     return promise;
+  }
+
+  /** Does the work itself: what is shared may be a download that has landed, and is only giving back its lease. */
+  async #share(key: string, work: () => Promise<void>): Promise<void> {
+    const { flight = (_key, work) => work() } = this.#env;
+    for (let isMine = false; !isMine; ) {
+      await flight(key, () => {
+        isMine = true;
+        return work();
+      });
+    }
   }
 
   #fly(key: string, name: string, file: string, dist: Dist, again = false): Flight {

@@ -1,7 +1,7 @@
 import { CacheError, MemoryOrderedStore } from '@_all_docs/cache';
 import { MemoryBlobBackend, Store } from '@_all_docs/content';
 import { HttpError } from '@_all_docs/http';
-import { createLeaseFlight } from '@_all_docs/registry';
+import { createLeaseFlight, createSingleFlight, type SingleFlight } from '@_all_docs/registry';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect, noise, randomFrom } from '../../../test/contract/_bytes.ts';
@@ -315,6 +315,31 @@ describe('several processes on one store', () => {
     const codes = await Promise.all(Array.from({ length: 30 }, (_, i) => codeOf(async () => fleet[i % 3]?.open())));
     expect(new Set(codes)).toEqual(new Set(['ERR_TIMEOUT']));
     expect(streaming.requests.length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a tarball whose download has landed while its lease is not given back yet', () => {
+  it.each([
+    ['the origin did not have', answer('{}', {}, 404), undefined],
+    ['came damaged', answer('something else'), BYTES],
+  ])('is asked for anew where %s it: nobody waits for what is over', async (_what, first, expected) => {
+    const lease = Promise.withResolvers<void>();
+    const shared = createSingleFlight();
+    const flight: SingleFlight = (key, work) =>
+      shared(key, async () => {
+        const result = await work();
+        await lease.promise;
+        return result;
+      });
+    const streaming = originOf(first, () => (expected ? answer(expected) : answer('{}', {}, 404)));
+    const { open } = sceneOf({ streaming, dist: distFor(BYTES), env: { flight } });
+    await transfer(await open());
+    await settle();
+    const again = open();
+    await settle();
+    lease.resolve();
+    const tarball = await again;
+    expect(tarball && (await transfer(tarball)).bytes).toEqual(expected);
   });
 });
 

@@ -52,7 +52,12 @@ export async function createEnv(options: CreateEnvOptions): Promise<CloudRunEnv>
   const { clock = systemClock, random = Math.random, bucketPatienceMs } = options;
   const origins = await resolveOrigins(options);
   const settings = { env: process.env, clock, random, patienceMs: bucketPatienceMs };
-  const bucket = await openBucket(`gs://${options.bucket.replace(/^gs:\/\//, '')}`, settings);
+  const hashers = createNodeHashers();
+  // Now, and not with the first tarball: an image in which native code does not load would keep none, and serve on.
+  const [bucket] = await Promise.all([
+    openBucket(`gs://${options.bucket.replace(/^gs:\/\//, '')}`, settings),
+    hashers.create(hashers.address),
+  ]);
   const ordered = new BucketOrderedStore({ bucket, clock });
   const leased = createLeaseFlight({ ordered: new LeaseObjects(bucket), clock, owner: randomUUID(), pollMs: POLL_MS });
   const flight: SingleFlight = (key, work) =>
@@ -67,7 +72,7 @@ export async function createEnv(options: CreateEnvOptions): Promise<CloudRunEnv>
     bucket,
     ordered,
     storage: new GCSStorageDriver(options.bucket, { bucket, clock, ordered }),
-    blobs: new Store({ backend: new BucketBlobBackend(bucket, clock), hashers: createNodeHashers(), codec: zstdCodec }),
+    blobs: new Store({ backend: new BucketBlobBackend(bucket, clock), hashers, codec: zstdCodec }),
     flight,
     queue: options.queue,
     logger: options.logger,

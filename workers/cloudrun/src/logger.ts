@@ -16,7 +16,7 @@ export function createCloudLogger({ write, clock }: CloudLoggerOptions): Require
       const { method, path, status, bytes, ms, remote, userAgent, ...rest } = fields;
       // An answer's line: Cloud Logging shows these fields as a request.
       const httpRequest =
-        status === undefined
+        method === undefined
           ? undefined
           : {
               requestMethod: method,

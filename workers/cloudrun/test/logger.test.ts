@@ -41,6 +41,16 @@ describe('a log line for Cloud Logging', () => {
     });
   });
 
+  it('of trouble has its status as it is, and is no request', () => {
+    let line = '';
+    const write = (text: string) => {
+      line = text;
+    };
+    createCloudLogger({ write, clock: { now: () => 0 } }).warn('no answer', { target: '/npm/a', status: 502 });
+    expect(JSON.parse(line)).toMatchObject({ severity: 'WARNING', target: '/npm/a', status: 502 });
+    expect(JSON.parse(line)).not.toHaveProperty('httpRequest');
+  });
+
   it.each([
     [{ traceparent: `00-${TRACE}-00f067aa0ba902b7-01` }, TRACE, '00f067aa0ba902b7', true],
     [{ 'x-cloud-trace-context': `${TRACE}/123;o=1` }, TRACE, '000000000000007b', true],
