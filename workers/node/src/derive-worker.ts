@@ -24,5 +24,7 @@ parentPort?.on('message', async ({ source, encoding, options }: DeriveTask) => {
     const { code, message } = error as { code?: string; message: string };
     reply = { ...(code === undefined ? {} : { code }), message };
   }
-  parentPort?.postMessage(reply);
+  const { buffer, length } = reply.body ?? new Uint8Array();
+  // Bytes with a buffer of their own change hands; others are copied, with all that lies beside them.
+  parentPort?.postMessage(reply, length > 0 && length === buffer.byteLength ? [buffer as ArrayBuffer] : []);
 });

@@ -22,8 +22,8 @@ const PIECE_BYTES = 128 * 1024;
  */
 export const zlibCodec: Codec = {
   gzip(bytes, effort) {
-    if (bytes.length < SMALL_BYTES) return zlib.gzipSync(bytes, effort === 'fast' ? FAST : {});
-    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : {});
+    if (bytes.length < SMALL_BYTES) return alone(zlib.gzipSync(bytes, effort === 'fast' ? FAST : {}));
+    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : {}).then(alone);
   },
   decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') return bytes;
@@ -88,4 +88,9 @@ function claimedSize(bytes: Uint8Array, encoding: Encoding, maxBytes: number): n
   if (size > bytes.length * MOST_RATIO) return 0;
   if (size > maxBytes) throw tooLarge(maxBytes);
   return size;
+}
+
+/** Without the rest of the buffer that zlib wrote them to: whoever keeps a small document in memory would keep all of it. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

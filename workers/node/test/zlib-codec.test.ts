@@ -169,3 +169,12 @@ describe.each([
     expect(length).toBeLessThanOrEqual(1_000_000);
   });
 });
+
+describe('what zlibCodec packed', () => {
+  it.each([10, 3_000, 100_000, 2_000_000])('from %i bytes has no more memory to it than it is long', async (length) => {
+    for (const effort of [undefined, 'fast'] as const) {
+      const packed = await zlibCodec.gzip(noise(length), effort);
+      expect(packed.buffer.byteLength).toBe(packed.length);
+    }
+  });
+});
