@@ -107,6 +107,8 @@ async function check(name: string, client: Client, upstream?: string): Promise<v
       for (const line of list.slice(0, 10)) console.log(`  ${run}: ${line}`);
     }
   }
+  // Each installation is half a gigabyte.
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Resident memory of the server and its threads, now and at most. */
