@@ -26,7 +26,7 @@ const PACKAGES: Record<string, string[]> = {
     'serve-worker.ts',
   ],
   'workers/cloudflare': ['objects.ts', 'push.ts', 'worker.ts'],
-  'workers/cloudrun': ['healthcheck.ts', 'main.ts', 'serve.ts'],
+  'workers/cloudrun': ['healthcheck.ts', 'main.ts', 'serve.ts', 'warm-up.ts'],
   'workers/fastly': ['worker.ts'],
   'workers/cli': ['main.ts'],
 };

@@ -45,7 +45,7 @@ export function whyNoImage(): string | undefined {
 
 /**
  * Runs the stages of a Dockerfile. `RUN` works in a copy of the context on this machine, whose Node has the part of the
- * base image; the last stage may only copy, as it has no shell. Its base, Node and the libraries that it needs, is taken from this machine.
+ * base image; the last stage copies, and runs what is in it. Its base, Node and the libraries that it needs, is taken from this machine.
  */
 export function buildImage(dockerfile: string, context: string): Image {
   const stages = stagesOf(readFileSync(dockerfile, 'utf8'));
@@ -71,7 +71,16 @@ export function runImage(
   env: Record<string, string>,
   command = [...image.entrypoint, ...image.command],
 ): ChildProcess {
-  const { root, user, workdir } = image;
+  return spawn('unshare', entering(image, env, command), { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** The arguments of `unshare` for a command in the image. */
+function entering(
+  { root, user, workdir, ...image }: Image,
+  env: Record<string, string>,
+  command: string[],
+  mode = 'ro',
+) {
   const script = [
     'set -e',
     'mount --make-rprivate /',
@@ -79,15 +88,14 @@ export function runImage(
     `mount -t proc proc ${root}/proc`,
     ...['null', 'urandom', 'random'].map((device) => `mount --bind /dev/${device} ${root}/dev/${device}`),
     `mount -t tmpfs -o mode=1777 tmpfs ${root}/tmp`,
-    `mount -o remount,bind,ro ${root}`,
+    `mount -o remount,bind,${mode} ${root}`,
     // A process of the image's own: signals reach it, and nothing stands between.
     `exec chroot --userspec=${user} ${root} /usr/bin/env -i "$@"`,
   ].join('\n');
   const variables = Object.entries({ PATH: '/nodejs/bin:/usr/bin', ...image.env, ...env }).map(
     ([name, value]) => `${name}=${value}`,
   );
-  const args = ['--mount', 'sh', '-c', script, 'sh', '-C', workdir, ...variables, ...command];
-  return spawn('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  return ['--mount', 'sh', '-c', script, 'sh', '-C', workdir, ...variables, ...command];
 }
 
 interface Stage {
@@ -138,6 +146,11 @@ function runStage({ instructions }: Stage, context: string): string {
   return root;
 }
 
+/** A step of the last stage, which has no shell: as its user, who may write to what is his. */
+function runInRoot(image: Image, command: string[]): void {
+  execFileSync('unshare', entering(image, {}, command, 'rw'), { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
 function withThisNode(): NodeJS.ProcessEnv {
   return { ...process.env, CI: '1', PATH: `${dirname(process.execPath)}:${process.env['PATH']}` };
 }
@@ -148,10 +161,13 @@ function apply(image: Image, name: string, text: string, places: ReadonlyMap<str
     image.workdir = text;
     mkdirSync(join(image.root, text), { recursive: true });
   } else if (name === 'COPY') {
-    const [, stage = '', from = '', to = ''] = /^--from=(\S+) (\S+) (\S+)$/.exec(text) ?? [];
+    const [, owner, stage = '', from = '', to = ''] = /^(?:--chown=(\S+) )?--from=(\S+) (\S+) (\S+)$/.exec(text) ?? [];
     const place = places.get(stage);
     if (place === undefined) throw new Error(`no stage to copy from: ${text}`);
     cpSync(join(place, from), join(image.root, to), { recursive: true, verbatimSymlinks: true });
+    if (owner !== undefined) execFileSync('chown', ['-R', '-h', owner, join(image.root, to)]);
+  } else if (name === 'RUN') {
+    runInRoot(image, list());
   } else if (name === 'ENV') {
     const [, variable = '', value = ''] = /^([^=]+)=(.*)$/.exec(text) ?? [];
     image.env[variable] = value;
