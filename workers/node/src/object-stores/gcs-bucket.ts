@@ -1,5 +1,5 @@
 import { CacheError } from '@_all_docs/cache';
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type ApiError, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage';
@@ -12,7 +12,7 @@ import {
   type PutOptions,
   type StoredObject,
 } from './bucket.js';
-import { Connections } from './connections.js';
+import { type ConnectionRequest, Connections } from './connections.js';
 import { brokenOff, isPassing, PATIENCE_MS, type PatienceOptions, type Trouble, withPatience } from './patience.js';
 
 export interface GCSBucketOptions extends PatienceOptions {
@@ -28,11 +28,15 @@ const MAX_BYTES = 5 * 1024 ** 4;
 /** Held in memory to be sent again; GCS takes multiples of 256 KiB. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const META = 'x-goog-meta-';
+/** Statuses that are answers beside those of success: absent, a condition that does not hold, a range past the end. */
+const ANSWERS = new Set([404, 412, 416]);
+type Kind = 'ERR_STORAGE_READ' | 'ERR_STORAGE_WRITE';
 const TYPE = 'application/octet-stream';
 
 /**
- * A {@link Bucket} in Google Cloud Storage. Written by Google's own client, with generations as versions. Read over our
- * own connections: one request brings bytes and metadata, and a reader who leaves takes no other connection down.
+ * A {@link Bucket} in Google Cloud Storage, with generations as versions. Whole objects are read and written over our own
+ * connections: one request carries bytes and metadata, and a reader who leaves takes no other connection down. The rest,
+ * credentials among it, is Google's own client's.
  */
 export class GCSBucket implements Bucket {
   readonly url: string;
@@ -42,6 +46,7 @@ export class GCSBucket implements Bucket {
   readonly #options: GCSBucketOptions;
   readonly #storage: Storage;
   readonly #connections = new Connections();
+  readonly #writing = new Set<Promise<unknown>>();
 
   constructor(options: GCSBucketOptions) {
     const { bucket, prefix = '', patienceMs = PATIENCE_MS } = options;
@@ -81,27 +86,29 @@ export class GCSBucket implements Bucket {
     body: Uint8Array,
     { metadata, contentType, only }: PutOptions = {},
   ): Promise<string | undefined> {
-    const file = this.#file(key);
-    const preconditionOpts = only && { ifGenerationMatch: only === 'absent' ? 0 : only.version };
-    // The store compares the digest with what it received.
     const described = {
-      metadata: { ...metadata },
+      name: this.#prefix + key,
       contentType: contentType ?? TYPE,
+      metadata,
+      // The store compares the digest with what it received.
       md5Hash: hash('md5', body, 'base64'),
     };
-    try {
-      const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-      await file.save(bytes, {
-        resumable: false,
-        validation: false,
-        metadata: described,
-        ...(preconditionOpts ? { preconditionOpts } : {}),
-      });
-      return String(file.metadata.generation);
-    } catch (error) {
-      if (codeOf(error) === 412) return undefined;
-      throw this.#error('ERR_STORAGE_WRITE', key, error);
-    }
+    // Drawn anew: nobody can have put it into what is stored.
+    const boundary = randomUUID();
+    const query = new URLSearchParams({ uploadType: 'multipart' });
+    if (only) query.set('ifGenerationMatch', only === 'absent' ? '0' : only.version);
+    const headers = { 'content-type': `multipart/related; boundary=${boundary}` };
+    const sending = this.#send(
+      { method: 'POST', headers, body: multipart(boundary, described, body) },
+      { kind: 'ERR_STORAGE_WRITE', key, path: `/upload/storage/v1/b/${this.#name}/o?${query}` },
+      async ({ statusCode, body: answer }) => ({ status: statusCode, said: await answer.text() }),
+    );
+    this.#writing.add(sending);
+    const { status, said } = await sending.finally(() => this.#writing.delete(sending));
+    if (status === 412) return undefined;
+    // Only a bucket can be missing.
+    if (status === 404) throw this.#error('ERR_STORAGE_WRITE', '', Object.assign(new Error(said), { code: status }));
+    return String((JSON.parse(said) as { generation: string }).generation);
   }
 
   async upload(key: string, source: AsyncIterable<Uint8Array>): Promise<void> {
@@ -182,8 +189,10 @@ export class GCSBucket implements Bucket {
     return 0;
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  /** Waits for writes under way. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#writing);
+    await this.#connections.close();
   }
 
   #file(key: string, generation?: string): File {
@@ -209,18 +218,28 @@ export class GCSBucket implements Bucket {
     version?: string,
   ): Promise<Dispatcher.ResponseData> {
     // Slashes too, or URL libraries would resolve dots.
-    const path = encodeURIComponent(this.#prefix + key);
-    const url = `${this.#storage.apiEndpoint}/${this.#name}/${path}${version === undefined ? '' : `?generation=${version}`}`;
-    const attempt = async (): Promise<Dispatcher.ResponseData | Trouble> => {
+    const path = `/${this.#name}/${encodeURIComponent(this.#prefix + key)}`;
+    const query = version === undefined ? '' : `?generation=${version}`;
+    // Bytes as they are stored, whatever they are said to be.
+    const request = { method, headers: { 'accept-encoding': 'gzip', ...headers } };
+    return this.#send(request, { kind: 'ERR_STORAGE_READ', key, path: path + query }, (response) => response);
+  }
+
+  /** The answer, be it that nothing is there or that a condition does not hold; asked for again while the store is in trouble. */
+  #send<Answer extends object>(
+    request: ConnectionRequest,
+    { kind, key, path }: { kind: Kind; key: string; path: string },
+    take: (response: Dispatcher.ResponseData) => Answer | Promise<Answer>,
+  ): Promise<Answer> {
+    const attempt = async (): Promise<Answer | Trouble> => {
       try {
-        const authorization = await this.#authorization();
-        const response = await this.#connections.request(new URL(url), {
-          method,
-          // Bytes as they are stored, whatever they are said to be.
-          headers: { 'accept-encoding': 'gzip', ...authorization, ...headers },
+        const headers = { ...(await this.#authorization()), ...request.headers };
+        const response = await this.#connections.request(new URL(this.#storage.apiEndpoint + path), {
+          ...request,
+          headers,
         });
         const { statusCode: status } = response;
-        if ((status < 300 || status === 404 || status === 416) && status !== 401) return response;
+        if (status < 300 || ANSWERS.has(status)) return await take(response);
         return {
           trouble: true,
           passing: isPassing(status),
@@ -232,7 +251,7 @@ export class GCSBucket implements Bucket {
       }
     };
     return withPatience(this.#options, attempt, ({ status, detail, cause }) =>
-      this.#error('ERR_STORAGE_READ', key, Object.assign(new Error(detail, { cause }), { code: status })),
+      this.#error(kind, key, Object.assign(new Error(detail, { cause }), { code: status })),
     );
   }
 
@@ -244,7 +263,7 @@ export class GCSBucket implements Bucket {
     return authorization === null ? {} : { authorization };
   }
 
-  #error(kind: 'ERR_STORAGE_READ' | 'ERR_STORAGE_WRITE', key: string, cause: unknown): CacheError {
+  #error(kind: Kind, key: string, cause: unknown): CacheError {
     if (cause instanceof CacheError) return cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     const status = codeOf(cause);
@@ -288,6 +307,12 @@ function createStorage(patienceMs: number): Storage {
   // For STORAGE_EMULATOR_HOST it leaves out the path of the interface.
   if (storage.customEndpoint) storage.baseUrl = `${storage.apiEndpoint}/storage/v1`;
   return storage;
+}
+
+/** An object and what is known of it as one body, as `uploadType=multipart` has it (RFC 2387). */
+function multipart(boundary: string, described: object, body: Uint8Array): Uint8Array {
+  const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(described)}\r\n--${boundary}\r\ncontent-type: ${TYPE}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--`)]);
 }
 
 interface ListedFile {
