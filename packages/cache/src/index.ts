@@ -23,6 +23,7 @@ export {
   createPartitionPrefix,
   type DecodedKey,
   decodeCacheKey,
+  packumentPrefix,
 } from './keys.js';
 export { MemoryStorageDriver } from './memory-driver.js';
 export { MemoryOrderedStore } from './memory-ordered-store.js';

@@ -31,7 +31,12 @@ export function createAbbreviatedKey(packageName: string, origin = 'npm'): strin
 
 /** What all document keys of one form and origin begin with. */
 export function createPackumentPrefix(type: 'packument' | 'abbreviated', origin = 'npm'): string {
-  return `${VERSION}:${type}:${encodeOrigin(origin)}:`;
+  return packumentPrefix(type, encodeOrigin(origin));
+}
+
+/** {@link createPackumentPrefix} of an origin that `encodeOrigin` has spelled already: that takes long where nothing is compiled. */
+export function packumentPrefix(type: 'packument' | 'abbreviated', encodedOrigin: string): string {
+  return `${VERSION}:${type}:${encodedOrigin}:`;
 }
 
 /** Takes a key apart. `ERR_BAD_KEY` for anything that the functions above cannot have made. */

@@ -31,8 +31,14 @@ export class EdgeAnswers {
     const base = part === 'dist-tags' ? '' : baseFor(headers, this.#settings);
     if (base === undefined) throw new RegistryError('ERR_BAD_HOST', 'the Host header names no host');
     const opened = await this.#documents.open(route.name, { part, base });
-    if (opened) return this.#give(opened, method, headers);
-    return notFound(route.kind === 'version' ? `version not found: ${route.wanted}` : undefined);
+    if (!opened) return notFound(route.kind === 'version' ? `version not found: ${route.wanted}` : undefined);
+    const { answer, isAsStored } = this.#describe(opened, headers);
+    if (answer.status === 304 || method === 'HEAD') {
+      await opened.cancel();
+      return answer;
+    }
+    const body = isAsStored ? opened.body : await this.#plain(opened.body, opened.metadata.encoding);
+    return { ...answer, body };
   }
 
   #part(route: DocumentRoute, headers: HeaderLookup): Part {
@@ -41,21 +47,21 @@ export class EdgeAnswers {
     return this.#settings.form === 'full' ? negotiateForm(headers('accept')) : 'abbreviated';
   }
 
-  async #give(opened: OpenedDocument, method: string, headers: HeaderLookup): Promise<Answer> {
-    const { metadata, digest, body, part, base } = opened;
+  /** The answer without its body, and whether that is sent as it is stored. */
+  #describe(opened: OpenedDocument, headers: HeaderLookup): { answer: Answer; isAsStored: boolean } {
+    const { metadata, digest, part, base } = opened;
     const { encoding, size } = metadata;
     const gzip = encoding === 'gzip' && acceptsGzip(headers('accept-encoding'));
     const variant = { part, base, gzip };
     const etag = etagOf(variant, digest);
     const modified = modifiedAt(metadata);
     const common = commonHeaders(etag, opened, this.#settings);
-    const unchanged = isUnchanged(headers, etag, modified);
-    if (unchanged || method === 'HEAD') await opened.cancel();
-    if (unchanged) return { status: 304, headers: common, body: undefined };
     const isAsStored = gzip || encoding === 'identity';
-    const said = [...bodyHeaders(variant, modified, isAsStored ? size : undefined), ...common];
-    if (method === 'HEAD') return { status: 200, headers: said, body: undefined };
-    return { status: 200, headers: said, body: isAsStored ? body : await this.#plain(body, encoding) };
+    if (isUnchanged(headers, etag, modified)) {
+      return { answer: { status: 304, headers: common, body: undefined }, isAsStored };
+    }
+    const said = bodyHeaders(variant, modified, isAsStored ? size : undefined).concat(common);
+    return { answer: { status: 200, headers: said, body: undefined }, isAsStored };
   }
 
   /** Unpacked while it is sent, as far as every platform can do that. */

@@ -1,7 +1,7 @@
 import type { EntryMetadata } from '@_all_docs/cache';
 import type { Shown } from './document-headers.js';
 import type { EdgeEnv } from './edge-env.js';
-import { type EdgeForm, EdgeKeys } from './edge-keys.js';
+import type { EdgeForm, EdgeKeys } from './edge-keys.js';
 import type { EdgePull } from './edge-pull.js';
 import type { EdgeStore } from './edge-store.js';
 import { markOf } from './rendition.js';
@@ -19,6 +19,7 @@ export interface OpenedDocument extends Shown, EdgeForm {
 
 export interface EdgeParts {
   settings: Settings;
+  keys: EdgeKeys;
   store: EdgeStore;
   /** What asks the origin, loaded when it is needed first. */
   pull: () => Promise<EdgePull>;
@@ -31,20 +32,18 @@ export interface EdgeParts {
 export class EdgeDocuments {
   readonly #env: EdgeEnv;
   readonly #parts: EdgeParts;
-  readonly #keys: EdgeKeys;
 
   constructor(env: EdgeEnv, parts: EdgeParts) {
     this.#env = env;
     this.#parts = parts;
-    this.#keys = new EdgeKeys(env.registry, parts.settings.form);
   }
 
   /** The document in a form; `undefined` where the origin has none, or it has no such version. Rejects with the trouble there was. */
   async open(name: string, form: EdgeForm): Promise<OpenedDocument | undefined> {
-    const { settings, store, pull } = this.#parts;
-    const key = this.#keys.form(name, form);
+    const { settings, keys, store, pull } = this.#parts;
+    const key = keys.form(name, form);
     const entry = key === undefined ? undefined : await store.open(key);
-    const digest = entry && (this.#keys.isSource(form) ? entry.metadata.digest : digestIn(entry.metadata.etag));
+    const digest = entry && (keys.isSource(form) ? entry.metadata.digest : digestIn(entry.metadata.etag));
     if (!entry || digest === undefined || (await store.isRemoved(name, entry.metadata.storedAt))) {
       await entry?.cancel();
       return (await pull()).sources.open(name, form);

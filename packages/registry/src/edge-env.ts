@@ -1,7 +1,6 @@
 import type { StorageEnv } from '@_all_docs/cache';
 import type { BlobBackend, Hashers } from '@_all_docs/content';
 import type { Clock, Codec, StreamingTransport, Transport } from '@_all_docs/http';
-import type { Answer } from './answer.js';
 import type { SingleFlight } from './single-flight.js';
 import type { RegistryLogger, RegistryOptions } from './types.js';
 
@@ -38,8 +37,6 @@ export interface EdgeEnv extends StorageEnv {
   claim?: ((what: string, ms: number) => Promise<boolean>) | undefined;
   waitUntil?: ((promise: Promise<unknown>) => void) | undefined;
   logger?: RegistryLogger | undefined;
-  /** Makes the answer a `Response`, where the host wants to be told more than the platform's constructor takes. */
-  respond?: ((answer: Answer, method: string) => Response) | undefined;
 }
 
 export interface EdgeOptions

@@ -1,21 +1,29 @@
-import { encodeOrigin, hex } from '@_all_docs/cache';
+import { hex } from '@_all_docs/cache';
+import { VERSION_PREFIX } from '@_all_docs/content/keys';
 import type { PackumentForm } from '@_all_docs/packument';
-import { documentPrefix } from '@_all_docs/packument/keys';
-import { DERIVED_PREFIX } from './prefixes.js';
+import { encodedPrefix } from '@_all_docs/packument/keys';
+import { ABSENT_PREFIX, DERIVED_PREFIX, RESOURCE_PREFIX } from './prefixes.js';
 import { derivedKey, deriveOptions, type VariantKey } from './rendition.js';
 
 export type EdgeForm = Pick<VariantKey, 'part' | 'base'>;
 
-/** Where documents lie at the edge: the source as the origin sent it, and each form that was made of it, by keys of their own. */
+/** Where everything lies at the edge: a document as the origin sent it, and each form that was made of it, by keys of their own. */
 export class EdgeKeys {
   /** What the keys of all sources begin with; a name in hex follows. */
   readonly sources: string;
   readonly #forms: string;
+  readonly #absent: string;
+  readonly #resources: string;
+  readonly #tarballs: string;
   readonly #form: PackumentForm;
 
-  constructor(registry: string, form: PackumentForm) {
-    this.sources = documentPrefix(form, registry);
-    this.#forms = `${DERIVED_PREFIX}${encodeOrigin(registry)}:`;
+  /** `origin` is the registry as `encodeOrigin` spells it, which takes long: once is enough. */
+  constructor(origin: string, form: PackumentForm) {
+    this.sources = encodedPrefix(form, origin);
+    this.#forms = `${DERIVED_PREFIX}${origin}:`;
+    this.#absent = `${ABSENT_PREFIX}${origin}:`;
+    this.#resources = `${RESOURCE_PREFIX}${origin}:`;
+    this.#tarballs = `${VERSION_PREFIX}${origin}:`;
     this.#form = form;
   }
 
@@ -37,5 +45,20 @@ export class EdgeKeys {
   /** What the keys of all forms of a document begin with. */
   formsOf(name: string): string {
     return `${this.#forms}${hex(name)}:`;
+  }
+
+  /** Where the row of a tarball is stored. */
+  tarball(name: string, file: string): string {
+    return `${this.#tarballs}${hex(name)}:${hex(file)}`;
+  }
+
+  /** Where an answer of the registry's API is stored, by its path. */
+  resource(path: string): string {
+    return this.#resources + hex(path);
+  }
+
+  /** Where it is stored that the registry has no such thing. */
+  absence(what: string): string {
+    return this.#absent + hex(what);
   }
 }

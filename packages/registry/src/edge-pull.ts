@@ -6,6 +6,7 @@ import type { HeaderLookup } from './conditional.js';
 import type { OtherRoute } from './dispatch.js';
 import type { EdgeEnv, EdgeOptions } from './edge-env.js';
 import { describeDocument } from './edge-forms.js';
+import type { EdgeKeys } from './edge-keys.js';
 import { EdgeResources } from './edge-resources.js';
 import { EdgeSources } from './edge-sources.js';
 import type { EdgeStore } from './edge-store.js';
@@ -22,6 +23,7 @@ const MOST_SCANNED = 5_000;
 
 export interface EdgePullParts extends Pick<EdgeOptions, 'allowedHosts'> {
   settings: Settings;
+  keys: EdgeKeys;
   store: EdgeStore;
 }
 
@@ -34,11 +36,11 @@ export class EdgePull {
   readonly #transport: Transport;
   readonly #resources: EdgeResources;
 
-  constructor(env: EdgeEnv, { settings, store, allowedHosts }: EdgePullParts) {
+  constructor(env: EdgeEnv, { settings, keys, store, allowedHosts }: EdgePullParts) {
     const { clock } = env;
     const { offline } = settings;
     const transport = watchOrigin(env.transport, { clock, counters: { originRequests: 0 }, offline });
-    const parts = { settings, store, transport };
+    const parts = { settings, keys, store, transport };
     this.#env = env;
     this.#settings = settings;
     this.#transport = transport;

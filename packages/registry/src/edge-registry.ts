@@ -1,8 +1,10 @@
+import { encodeOrigin } from '@_all_docs/cache';
 import { type Answer, type AnswerRequest, toResponse } from './answer.js';
 import { type Answerers, dispatch, failureFields, pathOf } from './dispatch.js';
 import { EdgeAnswers } from './edge-answers.js';
 import { EdgeDocuments } from './edge-documents.js';
 import type { EdgeEnv, EdgeOptions } from './edge-env.js';
+import { EdgeKeys } from './edge-keys.js';
 import type { EdgePull } from './edge-pull.js';
 import { EdgeStore } from './edge-store.js';
 import { EdgeTarballs } from './edge-tarballs.js';
@@ -23,16 +25,18 @@ export class EdgeRegistry {
   /** `ERR_BAD_OPTION` for options that cannot be. */
   constructor({ env, options = {} }: { env: EdgeEnv; options?: EdgeOptions }) {
     const { allowedHosts, keepMs } = options;
-    const settings = settle(options, env.registry);
-    const store = new EdgeStore(env, keepMs);
+    const origin = encodeOrigin(env.registry);
+    const settings = settle(options, origin);
+    const keys = new EdgeKeys(origin, settings.form);
+    const store = new EdgeStore(env, keys, keepMs);
     let loaded: EdgePull | undefined;
     // What is kept is what was made of the module, never a promise: no request may wait for one of another request.
     const pull = async () => {
       const module = await import('./edge-pull.js');
-      loaded ??= new module.EdgePull(env, { settings, store, allowedHosts });
+      loaded ??= new module.EdgePull(env, { settings, keys, store, allowedHosts });
       return loaded;
     };
-    const parts = { settings, store, pull };
+    const parts = { settings, keys, store, pull };
     const answers = new EdgeAnswers(new EdgeDocuments(env, parts), settings, env.codec);
     const tarballs = new EdgeTarballs(env, parts);
     this.#env = env;
@@ -51,7 +55,7 @@ export class EdgeRegistry {
    * URL library has resolved dots already.
    */
   async handle(request: Request, target = pathOf(request.url)): Promise<Response> {
-    return (this.#env.respond ?? toResponse)(await this.answer(request, target), request.method);
+    return toResponse(await this.answer(request, target), request.method);
   }
 
   /** {@link handle} before it is a `Response`. */

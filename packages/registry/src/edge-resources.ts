@@ -1,11 +1,11 @@
-import { digestOf, encodeOrigin, hex, type StoredEntry } from '@_all_docs/cache';
+import { digestOf, type StoredEntry } from '@_all_docs/cache';
 import { type Codec, type Transport, webCodec } from '@_all_docs/http';
 import type { Answer } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
 import type { EdgeEnv } from './edge-env.js';
+import type { EdgeKeys } from './edge-keys.js';
 import type { EdgeStore } from './edge-store.js';
 import { patiently } from './patience.js';
-import { RESOURCE_PREFIX } from './prefixes.js';
 import { askResource, giveResource, noResource } from './resource.js';
 import type { Settings } from './settings.js';
 
@@ -19,25 +19,30 @@ export class EdgeResources {
   readonly #store: EdgeStore;
   readonly #transport: Transport;
   readonly #codec: Codec;
-  readonly #prefix: string;
+  readonly #keys: EdgeKeys;
 
   constructor(
     env: EdgeEnv,
-    { settings, store, transport }: { settings: Settings; store: EdgeStore; transport: Transport },
+    {
+      settings,
+      keys,
+      store,
+      transport,
+    }: { settings: Settings; keys: EdgeKeys; store: EdgeStore; transport: Transport },
   ) {
     this.#env = env;
     this.#settings = settings;
     this.#store = store;
     this.#transport = transport;
     this.#codec = env.codec ?? webCodec;
-    this.#prefix = `${RESOURCE_PREFIX}${encodeOrigin(env.registry)}:`;
+    this.#keys = keys;
   }
 
   /** The origin's "there is none" is repeated as it was said. Rejects with the trouble there was. */
   async answer(path: string, headers: HeaderLookup): Promise<Answer> {
     const { notFoundMs, patienceMs, cacheControl, offline } = this.#settings;
     const giving = { codec: this.#codec, cacheControl };
-    const kept = await this.#store.read(this.#prefix + hex(path));
+    const kept = await this.#store.read(this.#keys.resource(path));
     if (kept) {
       const isOld = this.#env.clock.now() - kept.metadata.storedAt > MAX_AGE_MS;
       if (isOld && !offline) this.#store.behind(path, this.#fetch(path));
@@ -65,7 +70,7 @@ export class EdgeResources {
       digest,
       expiresAt: this.#store.expiry(),
     } as const;
-    this.#store.behind(path, this.#store.write(this.#prefix + hex(path), { body, metadata }));
+    this.#store.behind(path, this.#store.write(this.#keys.resource(path), { body, metadata }));
     return { body, metadata };
   }
 }

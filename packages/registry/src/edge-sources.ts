@@ -5,7 +5,7 @@ import type { Shown } from './document-headers.js';
 import type { OpenedDocument } from './edge-documents.js';
 import type { EdgeEnv } from './edge-env.js';
 import { type Document, distIn, distOf, makeForm, parseDocument } from './edge-forms.js';
-import { type EdgeForm, EdgeKeys } from './edge-keys.js';
+import type { EdgeForm, EdgeKeys } from './edge-keys.js';
 import type { EdgeStore } from './edge-store.js';
 import { patiently } from './patience.js';
 import { markOf } from './rendition.js';
@@ -46,14 +46,19 @@ export class EdgeSources {
 
   constructor(
     env: EdgeEnv,
-    { settings, store, transport }: { settings: Settings; store: EdgeStore; transport: Transport },
+    {
+      settings,
+      keys,
+      store,
+      transport,
+    }: { settings: Settings; keys: EdgeKeys; store: EdgeStore; transport: Transport },
   ) {
     this.#env = env;
     this.#settings = settings;
     this.#store = store;
     this.#transport = transport;
     this.#codec = env.codec ?? webCodec;
-    this.#keys = new EdgeKeys(env.registry, settings.form);
+    this.#keys = keys;
   }
 
   /** The document in a form that is not held; `undefined` where the origin has none, or it has no such version. Rejects with the trouble there was. */

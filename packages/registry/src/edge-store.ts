@@ -1,14 +1,12 @@
 import {
   createStorageDriver,
   type EntryMetadata,
-  encodeOrigin,
-  hex,
   type OpenedEntry,
-  type StorageDriver,
+  StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
 import type { EdgeEnv } from './edge-env.js';
-import { ABSENT_PREFIX } from './prefixes.js';
+import type { EdgeKeys } from './edge-keys.js';
 
 const KEEP_MS = 30 * 86_400_000;
 
@@ -19,13 +17,15 @@ const KEEP_MS = 30 * 86_400_000;
 export class EdgeStore {
   readonly #env: EdgeEnv;
   readonly #keepMs: number;
-  readonly #absent: string;
+  readonly #keys: EdgeKeys;
   #driver: StorageDriver | undefined;
 
-  constructor(env: EdgeEnv, keepMs = KEEP_MS) {
+  constructor(env: EdgeEnv, keys: EdgeKeys, keepMs = KEEP_MS) {
     this.#env = env;
     this.#keepMs = keepMs;
-    this.#absent = `${ABSENT_PREFIX}${encodeOrigin(env.registry)}:`;
+    // What is a driver already need not be waited for.
+    if (env.storage instanceof StorageDriver) this.#driver = env.storage;
+    this.#keys = keys;
   }
 
   /** The driver itself. `ERR_NO_STORAGE` where the host forgot it. */
@@ -56,13 +56,13 @@ export class EdgeStore {
   }
 
   /** Whether what was stored of a package at that time must not be shown: see `Removals`. */
-  async isRemoved(name: string, storedAt: number): Promise<boolean> {
-    return (await this.#env.removals?.isRemoved(name, storedAt)) ?? false;
+  isRemoved(name: string, storedAt: number): boolean | Promise<boolean> {
+    return this.#env.removals?.isRemoved(name, storedAt) ?? false;
   }
 
   /** The status with which the origin said, within so many milliseconds, that it has no such thing; `undefined` else. */
   async absence(what: string, withinMs: number): Promise<number | undefined> {
-    const key = this.#absent + hex(what);
+    const key = this.#keys.absence(what);
     const metadata = await this.#survived(key, (driver) => driver.head(key));
     return metadata && this.#env.clock.now() - metadata.storedAt < withinMs ? Number(metadata.etag) : undefined;
   }
@@ -77,7 +77,7 @@ export class EdgeStore {
       etag: String(status),
       expiresAt: storedAt + keepMs,
     } as const;
-    await this.write(this.#absent + hex(what), { body: new Uint8Array(), metadata });
+    await this.write(this.#keys.absence(what), { body: new Uint8Array(), metadata });
   }
 
   /** Lets something go on behind the answer. */
@@ -89,7 +89,7 @@ export class EdgeStore {
   }
 
   async #survived<Value>(key: string, work: (driver: StorageDriver) => Promise<Value>): Promise<Value | undefined> {
-    const driver = await this.driver();
+    const driver = this.#driver ?? (await this.driver());
     try {
       return await work(driver);
     } catch (error) {

@@ -1,6 +1,5 @@
-import { encodeOrigin, hex } from '@_all_docs/cache';
 import type { ByteRange } from '@_all_docs/content';
-import { Hash, VERSION_PREFIX } from '@_all_docs/content/keys';
+import { Hash } from '@_all_docs/content/keys';
 import type { EdgeParts } from './edge-documents.js';
 import type { EdgeEnv } from './edge-env.js';
 import { streamOf } from './stream-of.js';
@@ -32,12 +31,10 @@ export interface TarballPlace {
 export class EdgeTarballs {
   readonly #env: EdgeEnv;
   readonly #parts: EdgeParts;
-  readonly #prefix: string;
 
   constructor(env: EdgeEnv, parts: EdgeParts) {
     this.#env = env;
     this.#parts = parts;
-    this.#prefix = `${VERSION_PREFIX}${encodeOrigin(env.registry)}:`;
   }
 
   /**
@@ -45,8 +42,8 @@ export class EdgeTarballs {
    * then rejects with the trouble there was: `ERR_NOT_FOUND`, `ERR_FORBIDDEN_HOST`, `ERR_OFFLINE`.
    */
   async open(name: string, file: string): Promise<OpenedTarball | undefined> {
-    const { store, pull } = this.#parts;
-    const place = { key: `${this.#prefix}${hex(name)}:${hex(file)}`, name, file };
+    const { keys, store, pull } = this.#parts;
+    const place = { key: keys.tarball(name, file), name, file };
     const entry = await store.read(place.key);
     const row = entry && (JSON.parse(new TextDecoder().decode(entry.body)) as TarballRow);
     if (!row || (await store.isRemoved(name, row.at))) {

@@ -3,3 +3,4 @@ export { type Answer, type AnswerRequest, errorAnswer, jsonAnswer, toResponse } 
 export type { EdgeEnv, EdgeOptions, Removals } from './edge-env.js';
 export { EdgeRegistry } from './edge-registry.js';
 export { acceptsGzip } from './negotiate.js';
+export { markOf as formMark } from './rendition.js';

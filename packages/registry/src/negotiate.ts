@@ -32,6 +32,8 @@ export function negotiateForm(accept: string | undefined): PackumentForm {
  */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   if (acceptEncoding === undefined) return false;
+  // Nearly all clients name codings without weights.
+  if (!acceptEncoding.includes(';')) return /(?:^|,)\s*(?:(?:x-)?gzip|\*)\s*(?:,|$)/i.test(acceptEncoding);
   const codings = parseList(acceptEncoding);
   const gzip = codings.get('gzip') ?? codings.get('x-gzip') ?? codings.get('*') ?? NOTHING;
   const plain = codings.get('identity') ?? NOTHING;

@@ -1,4 +1,4 @@
-import { createStorageDriver, type StorageDriver } from '@_all_docs/cache';
+import { createStorageDriver, encodeOrigin, type StorageDriver } from '@_all_docs/cache';
 import { answerAdvisories } from './advisories.js';
 import { type Answer, type AnswerRequest, toResponse } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
@@ -44,7 +44,7 @@ export class NpmRegistry {
 
   /** `ERR_BAD_OPTION` for options that cannot be. */
   constructor({ env, options = {} }: { env: RegistryEnv; options?: RegistryOptions }) {
-    const settings = settle(options, env.registry);
+    const settings = settle(options, encodeOrigin(env.registry));
     const counters = new Counters(env.logger);
     this.#counters = counters;
     const flight = env.flight ?? createSingleFlight();

@@ -36,7 +36,9 @@ export function markOf(digest: string): string {
 export function etagOf({ part, gzip, base }: VariantKey, digest: string): string {
   const bytes = digest
     .slice(digest.indexOf('-') + 1, digest.indexOf('-') + 28)
-    .replace(/[+/=]/g, (character) => (character === '+' ? '-' : character === '/' ? '_' : ''));
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
   const form = `${part[0]}${RENDITION}${gzip ? 'z' : ''}`;
   return `"${bytes}-${form}${base === '' ? '' : `-${fingerprint(base)}`}"`;
 }

@@ -19,6 +19,8 @@ export type Route =
 /** No name, version or file that exists comes near these, however it is spelled. */
 const LONGEST_TARGET = 4_096;
 const LONGEST_NAME = 512;
+/** What nearly every request is for, told at once: a name of which nothing is encoded, and nothing else. */
+const PLAIN_NAME = /^[a-z0-9][a-z0-9._-]{0,200}$/i;
 
 /**
  * Reads a raw request target (dots and percent escapes as they came; no URL library has touched it). Below `prefix` all
@@ -38,6 +40,7 @@ export function parseRoute(target: string, prefix: string): Route {
 }
 
 function below(path: string, query: string): Route {
+  if (PLAIN_NAME.test(path)) return { kind: 'packument', name: path };
   const raw = path.split('/');
   // `-` alone is a package, and `-/-/` can only be a tarball of it; everything else below `-/` is the API.
   if (raw[0] === '-' && raw.length > 1 && raw[1] !== '-') return api(path.slice(2), query);

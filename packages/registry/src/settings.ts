@@ -1,4 +1,3 @@
-import { encodeOrigin } from '@_all_docs/cache';
 import type { PackumentForm } from '@_all_docs/packument';
 import { configuredBase } from './base-url.js';
 import { RegistryError } from './errors.js';
@@ -22,8 +21,8 @@ export interface Settings {
   cacheControl: string;
 }
 
-/** Options with their defaults. `ERR_BAD_OPTION` for what cannot be. */
-export function settle(options: RegistryOptions, registry: string): Settings {
+/** Options with their defaults, for a registry as `encodeOrigin` spells it. `ERR_BAD_OPTION` for what cannot be. */
+export function settle(options: RegistryOptions, origin: string): Settings {
   const { prefix = '/npm/', publicUrl } = options;
   if (!/^\/(?:[\w.~-]+\/)*$/.test(prefix)) {
     throw new RegistryError('ERR_BAD_OPTION', `not a path prefix: ${prefix}; it begins and ends with a slash`);
@@ -35,7 +34,7 @@ export function settle(options: RegistryOptions, registry: string): Settings {
     maxAgeMs: options.maxAgeMs ?? 300_000,
     notFoundMs: options.notFoundMs ?? 60_000,
     patienceMs: options.patienceMs ?? 60_000,
-    tarballHost: options.tarballHost ?? (encodeOrigin(registry) === 'npm' ? 'auto' : 'self'),
+    tarballHost: options.tarballHost ?? (origin === 'npm' ? 'auto' : 'self'),
     base: publicUrl === undefined ? undefined : configuredBase(publicUrl, prefix),
     scheme: options.scheme ?? 'http',
     derivedBytes: options.derivedBytes ?? 1024 ** 3,

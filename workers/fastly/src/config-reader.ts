@@ -22,9 +22,8 @@ export class ConfigStoreReader implements StorageReader {
     this.#texts = texts;
   }
 
-  /** The text; `undefined` where there is none. */
+  /** The text of an item that can be one; `undefined` where there is none. */
   text(key: string): string | undefined {
-    assertKey(key, MAX_KEY_BYTES);
     return this.#texts.get(key) ?? undefined;
   }
 
@@ -44,6 +43,7 @@ export class ConfigStoreReader implements StorageReader {
   /** A text that is JSON; `undefined` where there is none, `ERR_CORRUPT` where it is no JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what it stored
   get<T = any>(key: string): T | undefined {
+    assertKey(key, MAX_KEY_BYTES);
     const text = this.text(key);
     if (text === undefined) return undefined;
     try {

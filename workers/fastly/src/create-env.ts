@@ -28,20 +28,28 @@ export interface FastlyEnv extends EdgeEnv {
   clock: Clock;
   random: () => number;
   settings: FastlySettings;
+  /** Which backend a URL is asked by. `ERR_NO_BACKEND`, with what to create. */
+  backendFor: BackendFor;
 }
 
 /**
- * The environment of one request: its stores, its backends, what the Config Store says. The backends `registry` and,
- * where there is an `origin`, `origin` must be there. `ERR_NO_STORE`, `ERR_NO_BACKEND` or `ERR_BAD_SETTING`, each with what to create.
+ * The environment of one request: its stores, its backends, what the Config Store says. `ERR_NO_STORE` or
+ * `ERR_BAD_SETTING`, each with what to create. The backends `registry` and, where there is an `origin`, `origin` are
+ * looked for when one is needed first: a hit needs none.
  */
 export function createEnv({ kvStore = STORE_NAME, configStore, waitUntil }: FastlyEnvOptions = {}): FastlyEnv {
   const settings = readSettings(new ConfigStoreReader(openConfigStore(configStore)));
-  const { registry, origin = registry } = settings;
-  const backendFor: BackendFor = createBackends({
-    named: { ...(settings.origin === undefined ? {} : { [origin]: 'origin' }), [registry]: 'registry' },
-    dynamic: settings.dynamicBackends,
-  });
+  let known: BackendFor | undefined;
+  const backendFor: BackendFor = (url) => {
+    known ??= backendsOf(settings);
+    return known(url);
+  };
   return composeEnv({ settings, store: openKvStore(kvStore), backendFor, waitUntil });
+}
+
+function backendsOf({ registry, origin, dynamicBackends }: FastlySettings): BackendFor {
+  const named = { ...(origin === undefined ? {} : { [origin]: 'origin' }), [registry]: 'registry' };
+  return createBackends({ named, dynamic: dynamicBackends });
 }
 
 export interface FastlyParts {
@@ -58,6 +66,7 @@ export function composeEnv({ settings, store, backendFor, waitUntil }: FastlyPar
     origin,
     registry,
     settings,
+    backendFor,
     storage: new FastlyStorageDriver(store),
     blobs: new KvBlobBackend(store),
     transport: collapsing(backendTransport(backendFor)),

@@ -1,6 +1,6 @@
 import type { ChangeSource } from '@_all_docs/origin';
 import { EdgeOrigin } from '@_all_docs/origin/edge';
-import { type Answer, EdgeRegistry, errorAnswer, jsonAnswer } from '@_all_docs/registry/edge';
+import { type Answer, type AnswerRequest, EdgeRegistry, errorAnswer, jsonAnswer } from '@_all_docs/registry/edge';
 import { bears } from './bearer.js';
 import { createEnv, type FastlyEnv } from './create-env.js';
 import { FastlyError } from './errors.js';
@@ -23,8 +23,7 @@ const noChanges: ChangeSource = {
 export async function handle(request: Request, waitUntil: (promise: Promise<unknown>) => void): Promise<Response> {
   const target = targetOf(request.url);
   try {
-    const env = createEnv({ waitUntil });
-    return await route(request, target, env);
+    return toHost(await answer(request, target, createEnv({ waitUntil })), request.method);
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     hostLogger.error('a request failed', { target: target.slice(0, 300), code, error: message });
@@ -33,22 +32,24 @@ export async function handle(request: Request, waitUntil: (promise: Promise<unkn
   }
 }
 
-async function route(request: Request, target: string, env: FastlyEnv): Promise<Response> {
-  const { method, url } = request;
+/** The same before it is the host's. Throws, or rejects with, the trouble there was. */
+export function answer(request: Request, target: string, env: FastlyEnv): Answer | Promise<Answer> {
   const path = target.replace(/\?.*/s, '');
-  if (path === '/health' || path === '/livez' || path === '/readyz')
-    return toHost(jsonAnswer(200, { status: 'ok' }), method);
-  if (path === '/-/status.json') return toHost(jsonAnswer(200, statusOf(env)), method);
-  const listed = LISTED.test(path) ? await list(request, target, env) : undefined;
-  if (listed) return toHost(listed, method);
-  const scheme = url.startsWith('https:') ? 'https' : 'http';
-  const registry = new EdgeRegistry({ env: { ...env, respond: toHost }, options: { ...env.settings.options, scheme } });
-  if (path === '/work') return toHost(await work(request, env, registry), method);
-  return registry.handle(request, target);
+  if (path === '/health' || path === '/livez' || path === '/readyz') {
+    env.backendFor(env.registry);
+    return jsonAnswer(200, { status: 'ok' });
+  }
+  if (path === '/-/status.json') return jsonAnswer(200, statusOf(env));
+  const scheme = request.url.startsWith('https:') ? 'https' : 'http';
+  const registry = new EdgeRegistry({ env, options: { ...env.settings.options, scheme } });
+  if (path === '/work') return work(request, env, registry);
+  // Its body is an async iterable: `platform.ts` sees to that.
+  const asked = request as unknown as AnswerRequest;
+  return LISTED.test(path) ? list(asked, target, env, registry) : registry.answer(asked, target);
 }
 
-/** `/`, `/_all_docs` and `/_changes`, from the listing that was pushed. */
-async function list(request: Request, target: string, env: FastlyEnv): Promise<Answer | undefined> {
+/** `/`, `/_all_docs` and `/_changes`, from the listing that was pushed; the registry's answer where none was. */
+async function list(request: AnswerRequest, target: string, env: FastlyEnv, registry: EdgeRegistry): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return jsonAnswer(405, { code: 'MethodNotAllowedError', error: `${request.method} is not allowed here` }, [
       'allow',
@@ -56,7 +57,8 @@ async function list(request: Request, target: string, env: FastlyEnv): Promise<A
     ]);
   }
   const origin = new EdgeOrigin({ ...env, ordered: new KvRows(env.storage), changes: noChanges });
-  return origin.answer(target, request.headers.get('accept-encoding') ?? undefined);
+  const listed = await origin.answer(target, request.headers.get('accept-encoding') ?? undefined);
+  return listed ?? registry.answer(request, target);
 }
 
 async function work(request: Request, env: FastlyEnv, registry: EdgeRegistry): Promise<Answer> {
@@ -86,7 +88,7 @@ function targetOf(url: string): string {
 }
 
 /** An answer as this host takes it. Where its length is known it is said: the host would send the body in chunks else. */
-function toHost({ status, headers, body }: Answer, method: string): Response {
+export function toHost({ status, headers, body }: Answer, method: string): Response {
   const fields = new Headers();
   let isFramed = false;
   for (let i = 0; i < headers.length; i += 2) {

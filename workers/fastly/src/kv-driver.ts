@@ -40,13 +40,13 @@ export class FastlyStorageDriver extends StorageDriver {
   /** One look-up; the body stays with the host. */
   async head(key: string): Promise<EntryMetadata | undefined> {
     const found = await this.#find(key);
-    return found && unpack(key, found.metadataText());
+    return found ? unpack(key, found.metadataText()) : undefined;
   }
 
   /** One look-up; a body that goes straight into an answer never comes into this sandbox. */
   override async open(key: string): Promise<OpenedEntry | undefined> {
     const found = await this.#find(key);
-    return found && opened(unpack(key, found.metadataText()), found.body);
+    return found ? opened(unpack(key, found.metadataText()), found.body) : undefined;
   }
 
   async write(key: string, entry: StoredEntry): Promise<void> {
@@ -85,9 +85,9 @@ export class FastlyStorageDriver extends StorageDriver {
     }
   }
 
-  async #find(key: string): Promise<KvEntry | undefined> {
+  #find(key: string): Promise<KvEntry | null> {
     const kvKey = assertKv(key);
-    return (await guard('ERR_STORAGE_READ', key, () => this.#store.get(kvKey))) ?? undefined;
+    return guard('ERR_STORAGE_READ', key, () => this.#store.get(kvKey));
   }
 
   async #put(key: string, entry: StoredEntry, options: KvPutOptions): Promise<void> {
