@@ -1,13 +1,4 @@
-import { aborted, type Clock } from '@_all_docs/http';
+import { createClock } from '@_all_docs/http/clock';
 
-export const hostClock: Clock = {
-  now: Date.now,
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, ms);
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer);
-        reject(aborted(signal));
-      });
-    }),
-};
+/** The sandbox's clock. */
+export const hostClock = createClock(globalThis);
