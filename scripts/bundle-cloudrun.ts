@@ -5,29 +5,14 @@
  *
  *   node scripts/bundle-cloudrun.ts FOLDER
  */
-import { resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
-import { members } from './members.ts';
+import { build } from 'esbuild';
+import { fromSources } from './from-sources.ts';
 
 const [outdir] = process.argv.slice(2);
 if (outdir === undefined) {
   console.error('usage: node scripts/bundle-cloudrun.ts FOLDER');
   process.exit(2);
 }
-
-/** Our own packages by their sources; each says in its manifest that its files have no side effects. */
-const sources: Plugin = {
-  name: 'sources',
-  setup: ({ onResolve, resolve: find }) => {
-    onResolve({ filter: /^@_all_docs\// }, ({ path, kind }) => {
-      const [, name = '', entry = 'index'] = path.split('/');
-      const folder = members().find(
-        (dir) => dir === `packages/${name}` || dir === `workers/${name.replace('worker-', '')}`,
-      );
-      return find(resolve(folder ?? name, `src/${entry}.ts`), { kind, resolveDir: process.cwd() });
-    });
-  },
-};
 
 await build({
   entryPoints: [
@@ -52,5 +37,5 @@ await build({
   external: ['@napi-rs/blake-hash', '@npmcli/config', 'cacache'],
   // For libraries in CommonJS that ask for Node's modules.
   banner: { js: "import{createRequire as _require}from'node:module';const require=_require(import.meta.url);" },
-  plugins: [sources],
+  plugins: [fromSources],
 });
