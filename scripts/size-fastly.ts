@@ -10,10 +10,12 @@ import { build } from 'esbuild';
 import { compile } from '../test/servers/fastly-compiler.ts';
 
 /**
- * Bytes. The design says 45,000, which does not hold: what the registry and the listing for edges are, with all they
- * import, takes that much alone; stores, transport, settings and work items of this host come on top.
+ * Bytes; 2 % above what it is. The design says 45,000, which does not hold, since nothing is loaded later here: npm's
+ * protocol for edges takes 34,000 (half of it for what is not held: sources, forms, tarballs, search, advisories), keys and
+ * entries 4,300, the listing 5,300, transports' rules, names, integrity and ranges 10,000; this host's stores, transport,
+ * settings, work items and the platform's gaps 19,000.
  */
-const BUDGET = 75_000;
+const BUDGET = 74_700;
 
 const { outputFiles, metafile } = await build({
   entryPoints: ['workers/fastly/dist/worker.js'],

@@ -78,7 +78,8 @@ function pipe(bytes: Uint8Array, through: CompressionStream | DecompressionStrea
   return new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(through);
 }
 
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** The pieces as one array. */
+export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of pieces) {

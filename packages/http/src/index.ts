@@ -3,6 +3,7 @@ export { BaseHTTPClient, type BaseHTTPClientOptions, type RequestOptions } from 
 export { classify, isHtml, type Verdict } from './classify.js';
 export {
   type Codec,
+  collect,
   concat,
   damaged,
   LARGE_BODY_BYTES,

@@ -1,5 +1,5 @@
 /** @module What the edge needs for what it does not hold, and for what is seldom asked: loaded at first need. */
-import type { Transport } from '@_all_docs/http';
+import { type Transport, webCodec } from '@_all_docs/http';
 import { answerAdvisories } from './advisories.js';
 import type { Answer, AnswerRequest } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
@@ -40,7 +40,7 @@ export class EdgePull {
     const { clock } = env;
     const { offline } = settings;
     const transport = watchOrigin(env.transport, { clock, counters: { originRequests: 0 }, offline });
-    const parts = { settings, keys, store, transport };
+    const parts = { settings, keys, store, transport, codec: env.codec ?? webCodec };
     this.#env = env;
     this.#settings = settings;
     this.#transport = transport;

@@ -1,5 +1,5 @@
 import { digestOf, type EntryMetadata, hex, type StoredEntry, unhex } from '@_all_docs/cache';
-import { type Codec, HttpError, type Transport, webCodec } from '@_all_docs/http';
+import { type Codec, HttpError, type Transport } from '@_all_docs/http';
 import { askPackument, packumentPath } from '@_all_docs/packument';
 import type { Shown } from './document-headers.js';
 import type { OpenedDocument } from './edge-documents.js';
@@ -16,6 +16,16 @@ import type { Dist } from './types.js';
 
 /** What a document says of a tarball, and when the registry last confirmed that document. */
 export type ConfirmedDist = Dist & { at: number };
+
+/** What all need that ask the origin for something, and keep it. */
+export interface EdgeSourceParts {
+  settings: Settings;
+  keys: EdgeKeys;
+  store: EdgeStore;
+  /** To the origin; it refuses where the replica is offline. */
+  transport: Transport;
+  codec: Codec;
+}
 
 interface Source extends StoredEntry {
   how: Shown['how'];
@@ -44,20 +54,12 @@ export class EdgeSources {
   /** Until when nothing is asked again about a name behind an answer. */
   readonly #quiet = new Map<string, number>();
 
-  constructor(
-    env: EdgeEnv,
-    {
-      settings,
-      keys,
-      store,
-      transport,
-    }: { settings: Settings; keys: EdgeKeys; store: EdgeStore; transport: Transport },
-  ) {
+  constructor(env: EdgeEnv, { settings, keys, store, transport, codec }: EdgeSourceParts) {
     this.#env = env;
     this.#settings = settings;
     this.#store = store;
     this.#transport = transport;
-    this.#codec = env.codec ?? webCodec;
+    this.#codec = codec;
     this.#keys = keys;
   }
 

@@ -1,4 +1,4 @@
-import { type Codec, concat, damaged, type Encoding, HttpError, MAX_DECODED_BYTES, unpacked } from '@_all_docs/http';
+import { type Codec, collect, damaged, type Encoding, HttpError, MAX_DECODED_BYTES, unpacked } from '@_all_docs/http';
 
 /**
  * Gzip and deflate as the host has them. The host takes gzip that was cut for a whole body; its own last four bytes tell
@@ -7,16 +7,8 @@ import { type Codec, concat, damaged, type Encoding, HttpError, MAX_DECODED_BYTE
 export const hostCodec: Codec = {
   gzip: async (bytes) =>
     new Uint8Array(await new Response(streamOf(bytes).pipeThrough(new CompressionStream('gzip'))).arrayBuffer()),
-  async decode(bytes, encoding, maxBytes) {
-    if (encoding === 'identity') return bytes;
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for await (const piece of hostCodec.decodeStream(bytes, encoding, maxBytes)) {
-      length += piece.length;
-      pieces.push(piece);
-    }
-    return concat(pieces, length);
-  },
+  decode: async (bytes, encoding, maxBytes) =>
+    encoding === 'identity' ? bytes : collect(hostCodec.decodeStream(bytes, encoding, maxBytes)),
   async *decodeStream(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') {
       yield bytes;

@@ -88,7 +88,7 @@ function targetOf(url: string): string {
 }
 
 /** An answer as this host takes it. Where its length is known it is said: the host would send the body in chunks else. */
-export function toHost({ status, headers, body }: Answer, method: string): Response {
+function toHost({ status, headers, body }: Answer, method: string): Response {
   const fields = new Headers();
   let isFramed = false;
   for (let i = 0; i < headers.length; i += 2) {
