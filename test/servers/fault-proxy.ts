@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** What becomes of a request. `drop-answer`: it reaches the server, whose answer is lost. `cut-answer`: some bytes of it come. */
-type Fault = 'pass' | 'reset' | 'drop-answer' | 'cut-answer' | 'slow-down' | { delayMs: number };
+type Fault = 'pass' | 'reset' | 'drop-answer' | 'cut-answer' | 'slow-down' | { delayMs: number } | Answered;
+
+/** What the proxy itself answers in the server's place: a status line's end, and a document. */
+interface Answered {
+  status: string;
+  type: string;
+  text: string;
+}
 
 export interface FaultProxy {
   url: string;
@@ -12,8 +19,11 @@ export interface FaultProxy {
   stop(): Promise<void>;
 }
 
-const SLOW_DOWN =
-  '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>';
+const SLOW_DOWN: Answered = {
+  status: '503 Slow Down',
+  type: 'application/xml',
+  text: '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>',
+};
 
 /**
  * Stands before a server and makes trouble on the wire. Bytes are passed on as they are, so that signatures hold; each
@@ -35,13 +45,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       proxy.requests += 1;
       const fault = proxy.decide(first.subarray(0, first.indexOf('\r\n')).toString('latin1'));
       if (fault === 'reset') return void client.resetAndDestroy();
-      if (fault === 'slow-down') {
-        const head = `HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: ${SLOW_DOWN.length}\r\nconnection: close\r\n\r\n`;
+      const answered = fault === 'slow-down' ? SLOW_DOWN : fault;
+      if (typeof answered === 'object' && 'status' in answered) {
+        const { status, type, text } = answered;
+        const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n`;
         // What is still being sent is read, or the answer would be lost with the connection.
         client.resume();
-        return void client.end(head + SLOW_DOWN);
+        return void client.end(head + text);
       }
-      setTimeout(() => pass(client, first, fault), typeof fault === 'object' ? fault.delayMs : 0);
+      setTimeout(() => pass(client, first, fault), typeof fault === 'object' && 'delayMs' in fault ? fault.delayMs : 0);
     });
   });
   function pass(client: Socket, first: Buffer, fault: Fault): void {
