@@ -1,4 +1,4 @@
-import { type Codec, concat, type Encoding, HttpError, LARGE_BODY_BYTES, release, webCodec } from '@_all_docs/http';
+import { type Codec, collect, type Encoding, HttpError, LARGE_BODY_BYTES, release, webCodec } from '@_all_docs/http';
 import type { PackumentForm } from '@_all_docs/packument';
 import { Abbreviation } from './abbreviate.js';
 import { MemberScanner } from './member-scanner.js';
@@ -110,14 +110,4 @@ async function pack(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   }
   const body = await packed;
   return length === 0 ? new Uint8Array() : body;
-}
-
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of chunks) {
-    pieces.push(chunk);
-    length += chunk.length;
-  }
-  return concat(pieces, length);
 }

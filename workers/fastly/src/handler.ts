@@ -89,11 +89,11 @@ function targetOf(url: string): string {
 
 /** An answer as this host takes it. Where its length is known it is said: the host would send the body in chunks else. */
 function toHost({ status, headers, body }: Answer, method: string): Response {
-  const fields = new Headers();
+  const fields: [string, string][] = [];
   let isFramed = false;
   for (let i = 0; i < headers.length; i += 2) {
     isFramed ||= headers[i] === 'content-length';
-    fields.append(headers[i] as string, headers[i + 1] as string);
+    fields.push([headers[i] as string, headers[i + 1] as string]);
   }
   const sent = method === 'HEAD' ? null : ((body ?? null) as BodyInit | null);
   return new Response(sent, { status, headers: fields, manualFramingHeaders: isFramed });
