@@ -10,14 +10,27 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
  */
 export function hex(text: string | null): string {
   if (text === null) return '';
-  if (typeof text !== 'string' || text === '' || !text.isWellFormed()) {
-    throw new CacheError('ERR_BAD_KEY', `not a name or key: ${JSON.stringify(text)}`);
-  }
-  const bytes = encoder.encode(text);
+  if (typeof text !== 'string' || text === '') throw notKey(text);
   let out = '';
   // By index: engines without a compiler take ten times as long over an iterator.
-  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i] as number];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Hardly any key has more than ASCII, of which each character is its own byte.
+    if (code > 0x7f) return hexOfUtf8(text);
+    out += HEX[code];
+  }
   return out;
+}
+
+function hexOfUtf8(text: string): string {
+  if (!text.isWellFormed()) throw notKey(text);
+  let out = '';
+  for (const byte of encoder.encode(text)) out += HEX[byte];
+  return out;
+}
+
+function notKey(text: unknown): CacheError {
+  return new CacheError('ERR_BAD_KEY', `not a name or key: ${JSON.stringify(text)}`);
 }
 
 /** What {@link hex} was given. `ERR_BAD_KEY` for anything that it cannot have made. */
