@@ -18,7 +18,7 @@ const COUNT = 1_000;
 const WIDTH = 32;
 const BYTES = 10_000;
 /** As the image for Cloud Run is started. */
-const HEAP_FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=100'];
+const HEAP_FLAGS = ['--max-semi-space-size=2'];
 const LARGE_BYTES = 200_000_000;
 const patience = { clock: systemClock, random: Math.random };
 
