@@ -1,4 +1,4 @@
-import { hex } from '@_all_docs/cache';
+import { fingerprint, hex } from '@_all_docs/cache';
 import type { DeriveOptions } from './derive.js';
 
 /** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
@@ -40,12 +40,5 @@ export function etagOf({ part, gzip, base }: VariantKey, digest: string): string
     .replaceAll('/', '_')
     .replaceAll('=', '');
   const form = `${part[0]}${RENDITION}${gzip ? 'z' : ''}`;
-  return `"${bytes}-${form}${base === '' ? '' : `-${tagOf(base)}`}"`;
-}
-
-/** FNV-1a of 32 bits: few steps, since it is made for each answer, also by engines without a compiler. */
-function tagOf(base: string): string {
-  let tag = 0x811c9dc5;
-  for (let i = 0; i < base.length; i++) tag = Math.imul(tag ^ base.charCodeAt(i), 0x01000193);
-  return (tag >>> 0).toString(36);
+  return `"${bytes}-${form}${base === '' ? '' : `-${fingerprint(base)}`}"`;
 }
