@@ -2,8 +2,8 @@ import { CacheError } from '@_all_docs/cache';
 import type { CloudflareApi, KvPair } from './cloudflare-api.js';
 
 /** KV takes 10,000 pairs and 100 MB in one request; memory takes less. */
-const MOST_PAIRS = 10_000;
-const MOST_BYTES = 32_000_000;
+export const MOST_PAIRS = 10_000;
+export const MOST_BYTES = 32_000_000;
 const TRIES = 4;
 
 /** Pairs on their way to KV, as many in one request as it takes. */

@@ -12,7 +12,7 @@ import {
 } from '@_all_docs/cache';
 import { ChangeLog, readCursor } from '@_all_docs/changes';
 import { Hash, VERSION_PREFIX } from '@_all_docs/content/keys';
-import { type Clock, type Codec, HttpError, type Transport } from '@_all_docs/http';
+import { type Clock, type Codec, collect, HttpError, type Transport } from '@_all_docs/http';
 import { type PublishedListing, readListing } from '@_all_docs/origin/edge';
 import { documentPrefix, PackumentError } from '@_all_docs/packument/keys';
 import { CloudflareApi } from './cloudflare-api.js';
@@ -179,7 +179,7 @@ function tarballs(env: PushEnv, { bucket, plan }: PushOptions, { tarballs: count
       counts.blobBytes += blob.size;
       if (plan) return entry;
       if (blob.size > SMALL_BLOB) await (await bucket()).upload(hash.path, blob.stream());
-      else await (await bucket()).put(hash.path, new Uint8Array(await collect(blob.stream())));
+      else await (await bucket()).put(hash.path, await collect(blob.stream()));
       return entry;
     },
   };
@@ -274,10 +274,4 @@ async function holdsAny(source: Source): Promise<boolean> {
 
 function none(): SyncCounts {
   return { looked: 0, sent: 0, deleted: 0, bytes: 0 };
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<ArrayBuffer> {
-  const held: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of pieces) held.push(piece.slice() as Uint8Array<ArrayBuffer>);
-  return new Blob(held).arrayBuffer();
 }
