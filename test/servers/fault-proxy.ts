@@ -1,8 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** What becomes of a request. `drop-answer`: it reaches the server, whose answer is lost. `cut-answer`: some bytes of it come. */
-type Fault = 'pass' | 'reset' | 'drop-answer' | 'cut-answer' | 'slow-down' | { delayMs: number } | Answered;
+/** What becomes of a request. `drop-answer`: it reaches the server, whose answer is lost. `cut-answer`: some bytes of it come; `cut-body`: its head does. */
+type Fault =
+  | 'pass'
+  | 'reset'
+  | 'drop-answer'
+  | 'cut-answer'
+  | 'cut-body'
+  | 'slow-down'
+  | { delayMs: number }
+  | Answered;
 
 /** What the proxy itself answers in the server's place: a status line's end, and a document. */
 interface Answered {
@@ -67,6 +75,10 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       if (fault === 'cut-answer' && passed + bytes.length > 400) {
         client.write(bytes.subarray(0, Math.max(0, 400 - passed)), () => client.resetAndDestroy());
         return;
+      }
+      if (fault === 'cut-body') {
+        const end = bytes.indexOf('\r\n\r\n');
+        return void client.write(bytes.subarray(0, end + 4), () => client.resetAndDestroy());
       }
       passed += bytes.length;
       client.write(bytes);

@@ -10,7 +10,7 @@ import {
   type StoredEntry,
 } from '@_all_docs/cache';
 import { systemClock, zlibCodec } from '@_all_docs/worker-node';
-import { type Bucket, BucketOrderedStore, bytesOf, GCSBucket } from '@_all_docs/worker-node/object-stores';
+import { type Bucket, BucketOrderedStore, GCSBucket, readObject } from '@_all_docs/worker-node/object-stores';
 import { hash } from 'node:crypto';
 import { encodeKey, keyOf, keysBehind, nameOf, SUFFIX } from './object-names.js';
 
@@ -105,10 +105,9 @@ export class GCSStorageDriver extends StorageDriver {
 
   async #read(key: string): Promise<(StoredEntry & { version: string }) | undefined> {
     assertKey(key, this.maxKeyBytes);
-    const object = await this.#bucket.get(nameOf(key));
+    const object = await readObject(this.#bucket, nameOf(key));
     if (!object) return undefined;
-    const { version, modifiedAt, metadata: said } = object;
-    const body = await this.#bytes(key, object);
+    const { version, modifiedAt, metadata: said, bytes: body } = object;
     const digest = `sha512-${hash('sha512', body, 'base64')}`;
     const metadata = parse(said[METADATA]) ?? { storedAt: modifiedAt, encoding: 'identity', size: body.length, digest };
     if (metadata.digest !== digest && !matches(body, metadata.digest)) {
@@ -140,16 +139,6 @@ export class GCSStorageDriver extends StorageDriver {
       ...(version === undefined ? {} : { only: { version } }),
     });
     return done !== undefined;
-  }
-
-  async #bytes(key: string, object: Parameters<typeof bytesOf>[0]): Promise<Uint8Array> {
-    try {
-      return await bytesOf(object);
-    } catch (cause) {
-      throw new CacheError('ERR_STORAGE_READ', `reading ${key} broke off: ${(cause as Error).message}; read it again`, {
-        cause,
-      });
-    }
   }
 
   /** Keys in their own order. One that names put behind others is looked for before them, once. */

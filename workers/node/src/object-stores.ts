@@ -5,9 +5,11 @@ export { BlobReferences } from './object-stores/blob-references.js';
 export {
   type Bucket,
   bytesOf,
+  type HeldObject,
   type ListedObject,
   type ObjectStat,
   type PutOptions,
+  readObject,
   type StoredObject,
 } from './object-stores/bucket.js';
 export { BucketBlobBackend } from './object-stores/bucket-blob-backend.js';

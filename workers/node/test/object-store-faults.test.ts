@@ -1,6 +1,7 @@
 import {
   type Bucket,
   BucketBlobBackend,
+  BucketOrderedStore,
   GCSBucket,
   LeaseObjects,
   S3Bucket,
@@ -114,6 +115,32 @@ function survives(world: () => World, { noResume }: { noResume?: { reason: strin
     await expect(backend.read('blobs/mi/nute')).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
     proxy.decide = () => 'pass';
     expect(await backend.stat('blobs/ne/ver')).toBeUndefined();
+  });
+
+  it('that cuts answers behind their heads: rows, misses and lists are asked for again', async () => {
+    const { proxy, bucket } = world();
+    const rowOptions = { bucket, clock: quickClock() };
+    const [leases, rows] = [new LeaseObjects(bucket), new BucketOrderedStore(rowOptions)];
+    const seen = new Set<string>();
+    // The first time for each request, the one that writes included.
+    proxy.decide = (line) => {
+      if (seen.has(line)) return 'pass';
+      seen.add(line);
+      return 'cut-body';
+    };
+    expect(await bucket.get('nothing')).toBeUndefined();
+    expect(await leases.commit([{ key: 'x', value: 'a' }], [{ key: 'x', value: undefined }])).toBe(true);
+    seen.clear();
+    expect(await leases.get('x')).toBe('a');
+    await rows.commit([{ key: 'k', value: 'v' }]);
+    await rows.close();
+    seen.clear();
+    const again = new BucketOrderedStore(rowOptions);
+    expect(await again.get('k')).toBe('v');
+    await again.close();
+    expect(await collect(bucket.list('leases/'))).toHaveLength(1);
+    proxy.decide = (line) => (line.startsWith('GET') ? 'cut-body' : 'pass');
+    await expect(leases.get('x')).rejects.toMatchObject({ code: 'ERR_STORAGE_READ', message: /breaks off/ });
   });
 
   it('that loses the answers to conditional writes: a lease is held by one, who knows it', async () => {

@@ -10,7 +10,7 @@ import type { Clock } from '@_all_docs/http';
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { type Bucket, bytesOf } from './bucket.js';
+import { type Bucket, readObject } from './bucket.js';
 
 export interface BucketOrderedStoreOptions {
   bucket: Bucket;
@@ -214,10 +214,10 @@ export class BucketOrderedStore implements OrderedStore {
   }
 
   async #json<Value>(key: string): Promise<Value | undefined> {
-    const object = await this.#bucket.get(key);
+    const object = await readObject(this.#bucket, key);
     if (!object) return undefined;
     try {
-      return JSON.parse((await unzip(await bytesOf(object))).toString()) as Value;
+      return JSON.parse((await unzip(object.bytes)).toString()) as Value;
     } catch (cause) {
       throw new CacheError('ERR_CORRUPT', `${this.#bucket.url}${key} is not what was written there`, { cause });
     }

@@ -1,3 +1,5 @@
+import { CacheError } from '@_all_docs/cache';
+
 /** What is known of an object without its bytes. */
 export interface ObjectStat {
   size: number;
@@ -11,6 +13,11 @@ export interface ObjectStat {
 /** An object and its bytes; `body` must be read or left (`return`), it holds a connection. */
 export interface StoredObject extends ObjectStat {
   body: AsyncIterable<Uint8Array>;
+}
+
+/** An object held in memory. */
+export interface HeldObject extends ObjectStat {
+  bytes: Uint8Array;
 }
 
 /** What a key must hold for a write to happen: nothing, or a certain version. */
@@ -72,7 +79,26 @@ export function modifiedAtOf(storeSays: number, metadata: Readonly<Record<string
   return Number.isSafeInteger(writerSays) ? Math.max(storeSays, writerSays) : storeSays;
 }
 
-/** All of an object's bytes. */
+/** How often an object is asked for again whose body breaks off. */
+const TRIES = 6;
+
+/** A whole object, `undefined` on a miss. `ERR_STORAGE_READ` when its body breaks off again and again. */
+export async function readObject(bucket: Bucket, key: string): Promise<HeldObject | undefined> {
+  for (let tries = 1; ; tries++) {
+    const object = await bucket.get(key);
+    if (!object) return undefined;
+    const { body, ...stat } = object;
+    try {
+      return { ...stat, bytes: await bytesOf({ body }) };
+    } catch (cause) {
+      if (tries < TRIES) continue;
+      const message = `reading ${bucket.url}${key} breaks off again and again: ${cause}; ask again when the store is well`;
+      throw new CacheError('ERR_STORAGE_READ', message, { cause });
+    }
+  }
+}
+
+/** All of a body's bytes. */
 export async function bytesOf({ body }: Pick<StoredObject, 'body'>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);

@@ -67,8 +67,7 @@ export class GCSBucket implements Bucket {
   ): Promise<StoredObject | undefined> {
     const headers = start === undefined ? {} : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` };
     const { statusCode, headers: told, body } = await this.#read('GET', key, headers, version);
-    if (statusCode === 200 || statusCode === 206) return { ...statOf(told), body };
-    await body.dump();
+    if (hasObject(statusCode)) return { ...statOf(told), body };
     if (statusCode !== 416) return undefined;
     // Past the end; of an empty object, any range is.
     const stat = await this.head(key);
@@ -76,8 +75,7 @@ export class GCSBucket implements Bucket {
   }
 
   async head(key: string): Promise<ObjectStat | undefined> {
-    const { statusCode, headers, body } = await this.#read('HEAD', key, {});
-    await body.dump();
+    const { statusCode, headers } = await this.#read('HEAD', key, {});
     return statusCode === 200 ? statOf(headers) : undefined;
   }
 
@@ -222,7 +220,10 @@ export class GCSBucket implements Bucket {
     const query = version === undefined ? '' : `?generation=${version}`;
     // Bytes as they are stored, whatever they are said to be.
     const request = { method, headers: { 'accept-encoding': 'gzip', ...headers } };
-    return this.#send(request, { kind: 'ERR_STORAGE_READ', key, path: path + query }, (response) => response);
+    return this.#send(request, { kind: 'ERR_STORAGE_READ', key, path: path + query }, async (response) => {
+      if (method === 'HEAD' || !hasObject(response.statusCode)) await response.body.dump();
+      return response;
+    });
   }
 
   /** The answer, be it that nothing is there or that a condition does not hold; asked for again while the store is in trouble. */
@@ -333,6 +334,11 @@ function statOf(headers: Dispatcher.ResponseData['headers']): ObjectStat {
     version: String(headers['x-goog-generation'] ?? ''),
     metadata,
   };
+}
+
+/** Whether the answer's body is the object, or the range of it that was asked for. */
+function hasObject(status: number): boolean {
+  return status === 200 || status === 206;
 }
 
 function codeOf(error: unknown): number | undefined {

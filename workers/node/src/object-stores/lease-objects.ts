@@ -1,6 +1,6 @@
 import { CacheError, type OrderedStore, type RowChange, type RowExpectation } from '@_all_docs/cache';
 import { hash } from 'node:crypto';
-import { type Bucket, bytesOf } from './bucket.js';
+import { type Bucket, readObject } from './bucket.js';
 
 /** Leases lie below. */
 export const LEASES = 'leases/';
@@ -36,8 +36,8 @@ export class LeaseObjects implements Pick<OrderedStore, 'get' | 'commit'> {
   }
 
   async #read(key: string): Promise<{ value: string; version: string } | undefined> {
-    const object = await this.#bucket.get(keyOf(key));
-    return object && { value: Buffer.from(await bytesOf(object)).toString(), version: object.version };
+    const object = await readObject(this.#bucket, keyOf(key));
+    return object && { value: Buffer.from(object.bytes).toString(), version: object.version };
   }
 }
 

@@ -1,5 +1,5 @@
 import { CacheError } from '@_all_docs/cache';
-import { type Bucket, bytesOf } from './bucket.js';
+import { type Bucket, readObject } from './bucket.js';
 import type { PatienceOptions } from './patience.js';
 
 export interface OpenBucketOptions extends PatienceOptions {
@@ -68,8 +68,8 @@ async function reach(
 /** Leaves our mark where nothing is, and goes nowhere else. */
 async function claim(bucket: Bucket): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const marker = await bucket.get(MARKER);
-    if (marker) return assertOurs(bucket, Buffer.from(await bytesOf(marker)).toString());
+    const marker = await readObject(bucket, MARKER);
+    if (marker) return assertOurs(bucket, Buffer.from(marker.bytes).toString());
     for await (const { key } of bucket.list('', { limit: 1 })) {
       if (key === MARKER) break;
       throw new CacheError(

@@ -1,7 +1,6 @@
 import { CacheError } from '@_all_docs/cache';
 import {
   type Bucket,
-  bytesOf,
   type ListedObject,
   modifiedAtOf,
   type ObjectStat,
@@ -10,7 +9,7 @@ import {
 } from './bucket.js';
 import { inParts } from './in-parts.js';
 import type { PatienceOptions } from './patience.js';
-import { S3Client, type S3Response } from './s3-client.js';
+import { type S3Answer, S3Client } from './s3-client.js';
 import type { S3Settings } from './s3-credentials.js';
 import { elementsOf, escapeXml, textOf } from './s3-xml.js';
 
@@ -53,9 +52,8 @@ export class S3Bucket implements Bucket {
   ): Promise<StoredObject | undefined> {
     const range = start === undefined ? undefined : `bytes=${start}-${end === undefined ? '' : end - 1}`;
     const headers = { ...(range ? { range } : {}), ...(version ? { 'if-match': version } : {}) };
-    const response = await this.#client.send({ method: 'GET', key: this.#prefix + key, headers });
-    if (response.status === 200 || response.status === 206) return { ...statOf(response), body: response.body };
-    await response.body.dump();
+    const response = await this.#client.open({ method: 'GET', key: this.#prefix + key, headers });
+    if (response.body) return { ...statOf(response), body: response.body };
     if (response.status !== 416) return undefined;
     // Past the end; of an empty object, any range is.
     const stat = await this.head(key);
@@ -64,7 +62,6 @@ export class S3Bucket implements Bucket {
 
   async head(key: string): Promise<ObjectStat | undefined> {
     const response = await this.#client.send({ method: 'HEAD', key: this.#prefix + key });
-    await response.body.dump();
     return response.status === 200 ? statOf(response) : undefined;
   }
 
@@ -76,7 +73,6 @@ export class S3Bucket implements Bucket {
     const condition = only === 'absent' ? { 'if-none-match': '*' } : only && { 'if-match': only.version };
     const headers = { ...described(metadata, contentType), ...condition };
     const response = await this.#client.send({ method: 'PUT', key: this.#prefix + key, headers, body });
-    await response.body.dump();
     return response.status === 200 ? (response.headers['etag'] as string) : undefined;
   }
 
@@ -93,7 +89,7 @@ export class S3Bucket implements Bucket {
       await this.#text({ method: 'POST', key: full, query: { uploadId }, body });
     } catch (error) {
       // What cannot be given up now is when abandoned uploads are.
-      await this.#client.send({ method: 'DELETE', key: full, query: { uploadId } }).then(drop, () => undefined);
+      await this.#client.send({ method: 'DELETE', key: full, query: { uploadId } }).catch(() => undefined);
       throw error;
     }
   }
@@ -115,7 +111,6 @@ export class S3Bucket implements Bucket {
   async delete(key: string, { version }: { version?: string } = {}): Promise<boolean> {
     const headers = version === undefined ? {} : { 'if-match': version };
     const response = await this.#client.send({ method: 'DELETE', key: this.#prefix + key, headers });
-    await response.body.dump();
     return response.status < 300;
   }
 
@@ -146,7 +141,7 @@ export class S3Bucket implements Bucket {
     for (const entry of elementsOf(page, 'Upload')) {
       const [key, uploadId] = [textOf(entry, 'Key') ?? '', textOf(entry, 'UploadId') ?? ''];
       if (!key.startsWith(this.#prefix) || !(Date.parse(textOf(entry, 'Initiated') ?? '') < before)) continue;
-      await drop(await this.#client.send({ method: 'DELETE', key, query: { uploadId } }));
+      await this.#client.send({ method: 'DELETE', key, query: { uploadId } });
       count += 1;
     }
     return count;
@@ -188,7 +183,6 @@ export class S3Bucket implements Bucket {
   async #part(key: string, uploadId: string, number: number, body: Uint8Array): Promise<string> {
     const query = { partNumber: String(number), uploadId };
     const response = await this.#client.send({ method: 'PUT', key, query, body });
-    await response.body.dump();
     const tag = response.headers['etag'];
     if (response.status === 200 && tag) return tag;
     throw new CacheError(
@@ -199,12 +193,8 @@ export class S3Bucket implements Bucket {
 
   /** The answer's document. S3 may say 200 first and find out later that it failed. */
   async #text(asked: Parameters<S3Client['send']>[0]): Promise<string> {
-    const response = await this.#client.send(asked);
-    const text = Buffer.from(await bytesOf(response)).toString();
-    const code =
-      /<Error[\s>]/.test(text) || response.status >= 300
-        ? (textOf(text, 'Code') ?? String(response.status))
-        : undefined;
+    const { status, text } = await this.#client.send(asked);
+    const code = /<Error[\s>]/.test(text) || status >= 300 ? (textOf(text, 'Code') ?? String(status)) : undefined;
     if (code === undefined) return text;
     throw new CacheError('ERR_STORAGE_WRITE', `${asked.method} to ${this.url} failed: ${code}; try it again`);
   }
@@ -216,7 +206,7 @@ function described(metadata: Readonly<Record<string, string>> = {}, contentType?
   return headers;
 }
 
-function statOf({ headers }: S3Response): ObjectStat {
+function statOf({ headers }: S3Answer): ObjectStat {
   const metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith(META) && typeof value === 'string') metadata[name.slice(META.length)] = value;
@@ -228,10 +218,6 @@ function statOf({ headers }: S3Response): ObjectStat {
     version: headers['etag'] ?? '',
     metadata,
   };
-}
-
-async function drop({ body }: S3Response): Promise<void> {
-  await body.dump();
 }
 
 async function* nothing(): AsyncIterable<Uint8Array> {}

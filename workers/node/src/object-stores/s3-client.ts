@@ -16,10 +16,16 @@ export interface S3Request {
   body?: Uint8Array | undefined;
 }
 
-export interface S3Response {
+export interface S3Answer {
   status: number;
   headers: Readonly<Record<string, string | undefined>>;
-  body: Dispatcher.ResponseData['body'];
+  /** The body; nothing where {@link S3Client.open} hands it out. */
+  text: string;
+}
+
+/** An object, or that it is not there, or not as the headers want it. */
+export interface S3Object extends S3Answer {
+  body?: Dispatcher.ResponseData['body'];
 }
 
 export interface S3ClientOptions extends PatienceOptions {
@@ -50,31 +56,43 @@ export class S3Client {
     this.#base = baseOf(bucket, settings);
   }
 
-  /** `CacheError` for trouble that lasts longer than patience, and for what no asking again mends. */
-  send(asked: S3Request): Promise<S3Response> {
-    return withPatience(
-      this.#options,
-      () => this.#attempt(asked),
-      (trouble) => this.#error(asked, trouble),
-    );
+  /** The whole answer. `CacheError` for trouble that lasts longer than patience, and for what no asking again mends. */
+  send(asked: S3Request): Promise<S3Answer> {
+    return this.#patiently(asked, false);
+  }
+
+  /** An object, whose body must be read or left. Errors as {@link send}. */
+  open(asked: S3Request): Promise<S3Object> {
+    return this.#patiently(asked, true);
   }
 
   close(): Promise<void> {
     return this.#connections.close();
   }
 
-  async #attempt(asked: S3Request): Promise<S3Response | Trouble> {
+  #patiently(asked: S3Request, isOpen: boolean): Promise<S3Object> {
+    return withPatience(
+      this.#options,
+      () => this.#attempt(asked, isOpen),
+      (trouble) => this.#error(asked, trouble),
+    );
+  }
+
+  async #attempt(asked: S3Request, isOpen: boolean): Promise<S3Object | Trouble> {
     try {
-      const { statusCode, headers, body } = await this.#request(asked);
-      const response = { status: statusCode, headers: headers as S3Response['headers'], body };
-      if (ANSWERS.has(statusCode) && !(statusCode === 404 && asked.method !== 'HEAD' && asked.method !== 'DELETE'))
-        return response;
+      const { statusCode: status, headers: told, body } = await this.#request(asked);
+      const headers = told as S3Answer['headers'];
+      if (isOpen && (status === 200 || status === 206)) return { status, headers, text: '', body };
+      // Here, where what breaks off is asked for again.
       const text = await body.text();
       const code = textOf(text, 'Code');
+      const answer = { status, headers, text };
       // A miss has nothing more to say; the bucket itself may be what is missing.
-      if (statusCode === 404 && (code === undefined || code === 'NoSuchKey')) return response;
-      const passing = isPassing(statusCode) || PASSING.has(code ?? '');
-      return { trouble: true, passing, status: statusCode, code, detail: textOf(text, 'Message') };
+      if (status === 404 && asked.method !== 'HEAD' && asked.method !== 'DELETE') {
+        if (code === undefined || code === 'NoSuchKey') return answer;
+      } else if (ANSWERS.has(status)) return answer;
+      const passing = isPassing(status) || PASSING.has(code ?? '');
+      return { trouble: true, passing, status, code, detail: textOf(text, 'Message') };
     } catch (error) {
       return brokenOff(error);
     }
