@@ -6,6 +6,7 @@ export {
   collect,
   concat,
   damaged,
+  type Effort,
   LARGE_BODY_BYTES,
   MAX_DECODED_BYTES,
   parseEncoding,

@@ -16,7 +16,8 @@ export interface CheckedDocument {
   modified: string | undefined;
 }
 
-const HEAD_BYTES = 2_048;
+/** So much of a document tells what it says of itself. */
+export const HEAD_BYTES = 2_048;
 const decoder = new TextDecoder();
 
 /**
@@ -55,6 +56,15 @@ async function checkWhole(name: string, body: Uint8Array, encoding: Encoding, co
   const { isWhole, start } = await look(body, encoding, codec);
   if (!isWhole) throw bad(name, 'is not a whole JSON object');
   return named(name, readHead(name, start) ?? parse(name, await codec.decode(body, encoding)));
+}
+
+/**
+ * What a document says of itself in its first {@link HEAD_BYTES}, for who finds out by himself whether it is whole;
+ * `undefined` when it begins otherwise than registries let them begin. `ERR_BAD_PACKUMENT` for a document of another name.
+ */
+export function describePackument(name: string, start: Uint8Array): CheckedDocument | undefined {
+  const head = readHead(name, decoder.decode(start));
+  return head && named(name, head);
 }
 
 /** How the text begins, and whether it is one whole object. */

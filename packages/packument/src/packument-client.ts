@@ -48,11 +48,16 @@ export interface FetchOptions {
   known?: EntryMetadata | undefined;
 }
 
+/** Looks at a document that has come, as `checkPackument` does with `crc`; `undefined` where it does not tell. */
+export type Look = (name: string, body: Uint8Array, encoding: Encoding) => Promise<CheckedDocument | undefined>;
+
 export interface FetchChangedOptions extends FetchOptions {
   /** The revision that the feed announced; `undefined` where it named none. */
   announced: string | undefined;
   /** Goes past the caches between us and the registry, which hold documents and 404s for minutes. To be used sparingly. */
   fresh?: boolean | undefined;
+  /** Asked first in place of the client's own check with `crc`. */
+  look?: Look | undefined;
 }
 
 /** The answer was a document from before the announced revision, and was not stored. */
@@ -145,19 +150,22 @@ export class PackumentClient extends BaseHTTPClient {
    * {@link fetch} beside a feed: a document from before what it announced is not stored, nor one from before what
    * somebody else stored meanwhile.
    */
-  fetchChanged(name: string, { announced, fresh, ...options }: FetchChangedOptions): Promise<FetchResult | Lagging> {
-    return this.#fetch(name, options, { announced, fresh });
+  fetchChanged(
+    name: string,
+    { announced, fresh, look, ...options }: FetchChangedOptions,
+  ): Promise<FetchResult | Lagging> {
+    return this.#fetch(name, options, { announced, fresh, look });
   }
 
   async #fetch(
     name: string,
     { signal, known }: FetchOptions,
-    feed?: { announced: string | undefined; fresh: boolean | undefined },
+    feed?: Pick<FetchChangedOptions, 'announced' | 'fresh' | 'look'>,
   ): Promise<FetchResult | Lagging> {
     const asked = await askPackument(name, {
       send: (path, options) => this.send(path, { ...options, signal }),
       form: this.form,
-      look: (of, body, encoding) => this.#look(of, body, encoding),
+      look: (of, body, encoding) => this.#look(of, body, encoding, feed?.look),
       codec: this.codec,
       clock: this.#env.clock,
       known,
@@ -205,7 +213,9 @@ export class PackumentClient extends BaseHTTPClient {
     return held !== undefined && held.digest !== known?.digest && isOlderRevision(rev, held.rev);
   }
 
-  #look(name: string, body: Uint8Array, encoding: Encoding): Promise<CheckedDocument> {
+  async #look(name: string, body: Uint8Array, encoding: Encoding, look?: Look): Promise<CheckedDocument> {
+    const seen = this.#check === 'crc' ? await look?.(name, body, encoding) : undefined;
+    if (seen) return seen;
     const { check } = this.#env;
     if (check && this.#check === 'parse') return check(name, body, encoding);
     return checkPackument(name, body, encoding, this.#check, this.codec);

@@ -1,5 +1,8 @@
 import { CacheError, createStorageDriver, encodeOrigin, type StorageDriver, type StoredEntry } from '@_all_docs/cache';
-import { type DeriveOptions, deriveDocument } from './derive.js';
+import type { Encoding } from '@_all_docs/http';
+import type { CheckedDocument } from '@_all_docs/packument';
+import { ByteLru } from './byte-lru.js';
+import { checkAndDerive, type DeriveOptions, deriveDocument } from './derive.js';
 import { Ledger } from './ledger.js';
 import { DERIVED_LEDGER_PREFIX, DERIVED_PREFIX } from './prefixes.js';
 import { derivedKey, markOf } from './rendition.js';
@@ -15,6 +18,16 @@ export interface Derived {
   digest: string;
 }
 
+/** A document that has come, with another form of it. */
+export interface Prepared {
+  checked: CheckedDocument;
+  /** To be called with the digest under which the document was stored. */
+  offer(digest: string): void;
+}
+
+/** Of what was made before anybody asked for it here. */
+const OFFERED_BYTES = 8 * 1024 * 1024;
+
 /**
  * Documents made out of stored ones, kept until the document changes or room is needed: the oldest go first. Each is
  * made once, whoever asks meanwhile. Nothing is lost when it fails: then documents are made again.
@@ -25,6 +38,8 @@ export class DerivedCache {
   readonly #flight: SingleFlight;
   readonly #prefix: string;
   readonly #ledger: Ledger;
+  /** Made while the document was checked, for the one for whom it was fetched. */
+  readonly #offered = new ByteLru<Derived>(OFFERED_BYTES);
   #storage: Promise<StorageDriver> | undefined;
 
   constructor(
@@ -56,8 +71,31 @@ export class DerivedCache {
     const key = derivedKey(options);
     return this.#flight(
       `derived:${key}`,
-      async () => (await this.#kept(key, digest)) ?? this.#make(key, options, read),
+      async () => (await this.#taken(key, digest)) ?? (await this.#kept(key, digest)) ?? this.#make(key, options, read),
     );
+  }
+
+  /** Checks a document that has come and makes the other form of it at once; `undefined` where this has to be done one by one. */
+  async prepare(body: Uint8Array, encoding: Encoding, options: DeriveOptions): Promise<Prepared | undefined> {
+    const { derive, checkAndDerive: elsewhere, codec } = this.#env;
+    // A host that derives elsewhere only does so with good reason.
+    if (derive && !elsewhere) return undefined;
+    const done = await (elsewhere?.(body, encoding, options) ?? checkAndDerive(body, encoding, options, codec));
+    if (!done) return undefined;
+    this.#counters.derived += 1;
+    const { checked, made } = done;
+    return {
+      checked,
+      offer: (digest) => this.#offered.set(derivedKey(options), { body: made, digest }, made.length),
+    };
+  }
+
+  async #taken(key: string, digest: string): Promise<Derived | undefined> {
+    const offered = this.#offered.get(key);
+    if (offered?.digest !== digest) return undefined;
+    this.#offered.delete(key);
+    await this.#keep(key, digest, offered.body);
+    return offered;
   }
 
   /** What cannot be read is made again. */

@@ -4,6 +4,7 @@ import { type Answer, notFound } from './answer.js';
 import { baseFor, hostBase } from './base-url.js';
 import { ByteLru } from './byte-lru.js';
 import { type HeaderLookup, isUnchanged } from './conditional.js';
+import type { DeriveOptions } from './derive.js';
 import type { DerivedCache } from './derived-cache.js';
 import type { Documents, Found } from './documents.js';
 import { RegistryError } from './errors.js';
@@ -117,8 +118,9 @@ export class DocumentAnswers {
   async answer(route: DocumentRoute, target: string, method: string, headers: HeaderLookup): Promise<Answer> {
     const base = route.kind === 'dist-tags' ? '' : this.#base(headers);
     if (base === undefined) throw new RegistryError('ERR_BAD_HOST', 'the Host header names no host');
+    const wanted = this.#wanted(route, headers, base);
     for (let tries = 0; tries < READ_TRIES; tries++) {
-      const found = await this.#parts.documents.find(route.name);
+      const found = await this.#parts.documents.find(route.name, wanted);
       if (!found) {
         this.#subjects.delete(route.name);
         this.#pages.delete(target);
@@ -144,6 +146,17 @@ export class DocumentAnswers {
     counters.hot += 1;
     this.#count(found, unchanged);
     return answer;
+  }
+
+  /** What has to be made of the document; `undefined` where it goes out as it is, or only the document tells. */
+  #wanted({ kind, name }: DocumentRoute, headers: HeaderLookup, base: string): DeriveOptions | undefined {
+    if (kind !== 'packument') return undefined;
+    const part = this.#form(headers);
+    return this.#isAsStored({ part, base }) ? undefined : deriveOptions(name, { part, base });
+  }
+
+  #isAsStored({ part, base }: Pick<VariantKey, 'part' | 'base'>): boolean {
+    return part === this.#parts.settings.form && base === '';
   }
 
   async #choose(route: DocumentRoute, found: Found, headers: HeaderLookup): Promise<Omit<VariantKey, 'base'>> {
@@ -208,11 +221,10 @@ export class DocumentAnswers {
   }
 
   #packed(variant: VariantKey, found: Found): Promise<Uint8Array | undefined> {
-    const { documents, derived, settings, flight } = this.#parts;
+    const { documents, derived, flight } = this.#parts;
     const { name, digest } = found;
-    const { part, base } = variant;
     return flight(`body:${memoryKey(name, variant)}:${digest}`, async () => {
-      if (part === settings.form && base === '') {
+      if (this.#isAsStored(variant)) {
         const entry = await documents.read(name);
         if (entry?.metadata.digest !== digest) return undefined;
         if (entry.metadata.encoding === 'gzip') return entry.body;

@@ -1,10 +1,12 @@
 import { CacheError, type EntryMetadata, type StoredEntry } from '@_all_docs/cache';
 import { BlobIndex } from '@_all_docs/content';
-import { type FetchResult, PackumentClient } from '@_all_docs/packument';
+import { type FetchResult, type Look, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
 import { CACHED_MS, ChangedDocuments, isUpToDate, type Settlement } from './changed-documents.js';
 import { type ChangedMark, newMark } from './changed-mark.js';
+import type { DeriveOptions } from './derive.js';
+import type { DerivedCache, Prepared } from './derived-cache.js';
 import type { Shown } from './document-headers.js';
 import { RegistryError } from './errors.js';
 import { patiently } from './patience.js';
@@ -30,6 +32,13 @@ const CHANGED_PAUSE_MS = 1_000;
 /** Fetches at once: while the origin hangs, neither clients nor documents that grow old may pile up without end. */
 const MOST_FETCHES = 2_000;
 
+interface FetchHow {
+  /** The whole document, whatever is held. */
+  again?: boolean;
+  /** What is to be made of it. */
+  wanted?: DeriveOptions | undefined;
+}
+
 interface Quiet {
   until: number;
   /** Why; `undefined` after the origin's first word that the package is gone. */
@@ -45,6 +54,7 @@ export class Documents {
   readonly #env: RegistryEnv;
   readonly #settings: Settings;
   readonly #counters: Counters;
+  readonly #derived: DerivedCache;
   readonly #flight: SingleFlight;
   readonly #absences: Absences;
   readonly #changed: ChangedDocuments;
@@ -53,12 +63,14 @@ export class Documents {
 
   constructor(
     env: RegistryEnv,
-    { settings, counters, flight }: { settings: Settings; counters: Counters; flight: SingleFlight },
+    parts: { settings: Settings; counters: Counters; flight: SingleFlight; derived: DerivedCache },
   ) {
+    const { settings, counters } = parts;
     this.#env = env;
     this.#settings = settings;
     this.#counters = counters;
-    this.#flight = flight;
+    this.#derived = parts.derived;
+    this.#flight = parts.flight;
     this.client = new PackumentClient({ env, form: settings.form });
     this.#absences = new Absences(env, { ttlMs: settings.notFoundMs, onTrouble: counters.onCacheTrouble });
     const { client } = this;
@@ -70,15 +82,16 @@ export class Documents {
 
   /**
    * The document of a package, fetched if need be; `undefined` when the origin says that there is none. Rejects with
-   * the trouble there was, `ERR_TIMEOUT` when patience ends, `ERR_OFFLINE` where nobody is asked.
+   * the trouble there was, `ERR_TIMEOUT` when patience ends, `ERR_OFFLINE` where nobody is asked. What is `wanted` of a
+   * document that has to be fetched is made while it is checked.
    */
-  async find(name: string): Promise<Found | undefined> {
+  async find(name: string, wanted?: DeriveOptions): Promise<Found | undefined> {
     const mark = await this.#changed.get(name);
     if (mark) return this.#findChanged(name, mark);
     const held = await this.#held(name);
     if (held) return held;
     if (await this.#absences.recent(name)) return undefined;
-    return this.renew(name);
+    return this.renew(name, wanted);
   }
 
   /** The document if it is held, however old; nobody is asked for it. */
@@ -88,8 +101,8 @@ export class Documents {
   }
 
   /** The document as the origin has it now, after waiting for it; `undefined` when it has none. Rejects as {@link find} does. */
-  async renew(name: string): Promise<Found | undefined> {
-    await this.#patiently(name, this.#fetch(name));
+  async renew(name: string, wanted?: DeriveOptions): Promise<Found | undefined> {
+    await this.#patiently(name, this.#fetch(name, { wanted }));
     // It changed while it was on its way: what came may be from before that.
     const mark = await this.#changed.get(name);
     if (mark) return this.#findChanged(name, mark);
@@ -113,7 +126,7 @@ export class Documents {
   async read(name: string): Promise<StoredEntry | undefined> {
     const entry = await this.client.held(name);
     if (entry || !(await this.client.heldMetadata(name))) return entry;
-    await this.#patiently(name, this.#fetch(name, 'again'));
+    await this.#patiently(name, this.#fetch(name, { again: true }));
     return this.client.held(name);
   }
 
@@ -168,14 +181,14 @@ export class Documents {
     this.#env.waitUntil?.(renewal);
   }
 
-  /** One request for all, which goes on when they leave. `again` asks for the whole document, whatever is held. */
-  #fetch(name: string, again?: 'again'): Promise<void> {
+  /** One request for all, which goes on when they leave. */
+  #fetch(name: string, how: FetchHow = {}): Promise<void> {
     if (this.#settings.offline) return Promise.reject(this.#offline(name));
-    return this.#flight(`document:${again ?? ''}:${name}`, async () => {
+    return this.#flight(`document:${how.again ? 'again' : ''}:${name}`, async () => {
       if (this.#fetching >= MOST_FETCHES) throw busy(name);
       this.#fetching += 1;
       try {
-        await this.#ask(name, again);
+        await this.#ask(name, how);
       } catch (error) {
         // Trouble of our own store says nothing about the origin.
         if (!(error instanceof CacheError)) this.#counters.originErrors += 1;
@@ -187,13 +200,21 @@ export class Documents {
     });
   }
 
-  async #ask(name: string, again?: 'again'): Promise<void> {
+  async #ask(name: string, { again, wanted }: FetchHow): Promise<void> {
     const known = await this.client.heldMetadata(name);
     // Somebody else was faster: another process, or a flight that landed between our look and this one.
     if (!again && known && this.#isFresh(known)) return;
     if (!known && (await this.#absences.recent(name))) return;
     const before = await this.#env.announced?.(name);
-    await this.#settle(name, known, await this.#asAnnounced(name, again ? undefined : known, before));
+    let prepared: Prepared | undefined;
+    const look: Look = async (_, body, encoding) => {
+      prepared = wanted && (await this.#derived.prepare(body, encoding, wanted));
+      return prepared?.checked;
+    };
+    const result = await this.#asAnnounced(name, { known: again ? undefined : known, said: before, look });
+    const held = await this.#settle(name, known, result);
+    if (held?.digest !== undefined && result.outcome === 'stored' && isSame(held, result.metadata))
+      prepared?.offer(held.digest);
     await this.#heedSince(name, before);
   }
 
@@ -219,14 +240,13 @@ export class Documents {
   /** The document, not one from before what the feed said last: caches on the way may still hold that. */
   async #asAnnounced(
     name: string,
-    known: EntryMetadata | undefined,
-    said: Announced | undefined,
+    { known, said, look }: { known: EntryMetadata | undefined; said: Announced | undefined; look: Look },
   ): Promise<FetchResult> {
     const announced = said?.change?.rev;
     const fresh = this.#mayBeCached(said);
-    let result = await this.client.fetchChanged(name, { announced, known, fresh });
+    let result = await this.client.fetchChanged(name, { announced, known, fresh, look });
     if (result.outcome === 'lagging' && !fresh)
-      result = await this.client.fetchChanged(name, { announced, known, fresh: true });
+      result = await this.client.fetchChanged(name, { announced, known, fresh: true, look });
     if (result.outcome !== 'lagging') return result;
     if (said?.change?.deleted) return { outcome: 'absent', bytes: 0, status: 404 };
     throw changed(name);
@@ -238,12 +258,21 @@ export class Documents {
     return clearedAt !== undefined && this.#env.clock.now() - clearedAt < CACHED_MS;
   }
 
-  async #settle(name: string, known: EntryMetadata | undefined, result: FetchResult): Promise<void> {
-    if (result.outcome === 'absent') return this.#onAbsent(name, known, result.status);
+  /** Gives what is held then. */
+  async #settle(
+    name: string,
+    known: EntryMetadata | undefined,
+    result: FetchResult,
+  ): Promise<EntryMetadata | undefined> {
+    if (result.outcome === 'absent') {
+      await this.#onAbsent(name, known, result.status);
+      return undefined;
+    }
     this.#quiet.delete(name);
     await this.#absences.clear(name);
     const metadata = await this.client.heldMetadata(name);
     if (metadata) await this.#changed.confirmed(name, known, metadata);
+    return metadata;
   }
 
   /** A single 404 may be a slip of the origin or of a cache before it: what is held goes at the second, and at any stronger word. */
@@ -271,6 +300,12 @@ export class Documents {
     if (this.#counters.addMissing(name)) this.#env.logger?.warn?.(`offline: ${name} is missing`);
     return new RegistryError('ERR_OFFLINE', `the replica is offline and does not hold ${name}`);
   }
+}
+
+/** Whether what is held is what was just stored, and not what somebody else stored after that. */
+function isSame(held: EntryMetadata, stored: EntryMetadata): boolean {
+  const { storedAt, size, etag, rev } = held;
+  return storedAt === stored.storedAt && size === stored.size && etag === stored.etag && rev === stored.rev;
 }
 
 function changed(name: string, cause?: unknown): RegistryError {

@@ -10,7 +10,7 @@ export {
 } from './changed-documents.js';
 export { type ChangedMark, newMark } from './changed-mark.js';
 export { type ClearedPulled, clearPulled } from './clear-pulled.js';
-export { type DeriveOptions, deriveDocument } from './derive.js';
+export { type CheckedAndDerived, checkAndDerive, type DeriveOptions, deriveDocument } from './derive.js';
 export { RegistryError, type RegistryErrorCode } from './errors.js';
 export { createLeaseFlight, type LeaseFlightOptions } from './lease-flight.js';
 export { acceptsGzip } from './negotiate.js';

@@ -58,8 +58,8 @@ export class NpmRegistry {
       waitUntil: (promise) => this.#waitUntil(promise),
     };
     const parts = { settings, counters, flight };
-    const documents = new Documents(this.#env, parts);
     const derived = new DerivedCache(this.#env, { counters, flight, limit: settings.derivedBytes });
+    const documents = new Documents(this.#env, { ...parts, derived });
     const summaries = new Summaries(documents, derived, flight);
     this.#documents = documents;
     this.#summaries = summaries;

@@ -2,7 +2,7 @@ import { fingerprint, hex } from '@_all_docs/cache';
 import type { DeriveOptions } from './derive.js';
 
 /** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
-const RENDITION = 2;
+const RENDITION = 3;
 
 /** What of a document is sent: one of its forms, its tags, or one version (`version 1.0.0`). */
 export type Part = 'full' | 'abbreviated' | 'dist-tags' | `version ${string}`;

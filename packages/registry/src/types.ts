@@ -2,7 +2,7 @@ import type { OrderedStore } from '@_all_docs/cache';
 import type { Store } from '@_all_docs/content';
 import type { Clock, Encoding, StreamingTransport } from '@_all_docs/http';
 import type { PackumentEnv, PackumentForm } from '@_all_docs/packument';
-import type { DeriveOptions } from './derive.js';
+import type { CheckedAndDerived, DeriveOptions } from './derive.js';
 import type { SingleFlight } from './single-flight.js';
 import type { SharedTarballs } from './tarballs.js';
 
@@ -45,6 +45,10 @@ export interface RegistryEnv extends PackumentEnv {
   logger?: RegistryLogger | undefined;
   /** Does what `deriveDocument` does somewhere else: on another thread, where the host has them. */
   derive?: ((source: Uint8Array, encoding: Encoding, options: DeriveOptions) => Promise<Uint8Array>) | undefined;
+  /** As {@link derive}, for `checkAndDerive`; without it what has come is checked first, and derived when it is stored. */
+  checkAndDerive?:
+    | ((source: Uint8Array, encoding: Encoding, options: DeriveOptions) => Promise<CheckedAndDerived | undefined>)
+    | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { HttpError, webCodec } from '@_all_docs/http';
-import { type DeriveOptions, deriveDocument } from '@_all_docs/registry';
+import { checkPackument } from '@_all_docs/packument';
+import { checkAndDerive, type DeriveOptions, deriveDocument } from '@_all_docs/registry';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -345,6 +346,50 @@ describe('large documents', () => {
     await expect(deriveDocument(cut, 'gzip', { name: 'pkg', form: 'abbreviated' })).rejects.toMatchObject({
       code: 'ERR_ENCODING',
     });
+  });
+});
+
+describe('a document that has just come', () => {
+  const OPTIONS = { name: 'pkg', form: 'full', base: BASE } as const;
+  const text = JSON.stringify(DOCUMENT);
+  const packed = gzipSync(text);
+  /** Holds nothing whole. */
+  const small: typeof webCodec = {
+    ...webCodec,
+    decode: () => Promise.reject(new HttpError('ERR_TOO_LARGE', 'in pieces, please')),
+  };
+
+  test.each([
+    ['whole', webCodec],
+    ['in pieces', small],
+  ])('is checked and made into another form in one pass, %s, and is what it would be in two', async (_, codec) => {
+    for (const options of [
+      OPTIONS,
+      { ...OPTIONS, form: 'abbreviated' },
+      { name: 'pkg', form: 'abbreviated' },
+    ] as const) {
+      const both = await checkAndDerive(packed, 'gzip', options, codec);
+      expect(both?.checked).toEqual(await checkPackument('pkg', packed, 'gzip', 'crc', webCodec));
+      const alone = gunzipSync(await deriveDocument(packed, 'gzip', options)).toString();
+      expect(gunzipSync(both?.made as Uint8Array).toString()).toBe(alone);
+    }
+  });
+
+  test.each([
+    ['of another name', gzipSync(text.replace('"_id":"pkg"', '"_id":"other"'))],
+    ['that is cut', gzipSync(text.slice(0, -1))],
+    ['with something behind it', gzipSync(`${text}x`)],
+    ['whose coding is damaged', packed.subarray(0, -9)],
+    ['that begins otherwise than others', gzipSync(`{"readme":"x",${text.slice(1)}`)],
+    ['that is empty', gzipSync('')],
+  ])('one %s is left to the check alone', async (_, source) => {
+    for (const codec of [webCodec, small]) {
+      expect(await checkAndDerive(source, 'gzip', OPTIONS, codec)).toBeUndefined();
+    }
+  });
+
+  test('one that goes out as it is needs the check alone', async () => {
+    expect(await checkAndDerive(packed, 'gzip', { name: 'pkg', form: 'full' })).toBeUndefined();
   });
 });
 

@@ -1,7 +1,7 @@
-import { CacheError } from '@_all_docs/cache';
-import { HttpError } from '@_all_docs/http';
+import { CacheError, MemoryStorageDriver } from '@_all_docs/cache';
+import { HttpError, webCodec } from '@_all_docs/http';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ABBREVIATED, all, answer, documentOf, FULL, Origin, replica, settled } from './_replica.ts';
 
 const GZIP = { 'accept-encoding': 'gzip' };
@@ -341,6 +341,45 @@ describe('pull-through', () => {
     origin.say('/express', answer(JSON.stringify(documentOf('lodash'))));
     expect((await ask('/npm/express')).status).toBe(502);
     expect(await all(storage.list('v1:packument:'))).toEqual([]);
+  });
+
+  test('the form that it was fetched for is made while it is checked: it is not unpacked or read again', async () => {
+    const storage = new MemoryStorageDriver();
+    const decoded: number[] = [];
+    const codec: typeof webCodec = {
+      ...webCodec,
+      decode: (bytes, encoding, most) => {
+        decoded.push(bytes.length);
+        return webCodec.decode(bytes, encoding, most);
+      },
+    };
+    const read = vi.spyOn(storage, 'read');
+    const { ask, origin, registry, clock } = replica({ storage, env: { codec } });
+    origin.say('/express', answer(JSON.stringify(documentOf('express'))));
+    const headers = { ...GZIP, accept: ABBREVIATED };
+    const first = await ask('/npm/express', { headers });
+    expect(first.json.versions['1.0.0'].dist.tarball).toMatch(/^http:\/\/replica\.test\//);
+    expect(decoded).toHaveLength(1);
+    expect(read.mock.calls.filter(([key]) => key.includes(':packument:'))).toEqual([]);
+    expect(registry.stats().derived).toBe(1);
+    // It was kept, too.
+    const again = replica({ storage, clock });
+    expect((await again.ask('/npm/express', { headers })).body).toEqual(first.body);
+    expect(again.registry.stats().derived).toBe(0);
+  });
+
+  test('what was made of a document is not given for one that somebody else stored meanwhile', async () => {
+    const storage = new MemoryStorageDriver();
+    const { ask, origin, hold } = replica({ storage });
+    const theirs = { ...documentOf('express', { '1.0.0': {}, '2.0.0': {} }), _rev: '4-def' };
+    origin.say('/express', answer(JSON.stringify(documentOf('express'))));
+    const write = storage.write.bind(storage);
+    vi.spyOn(storage, 'write').mockImplementationOnce(async (key, entry) => {
+      await write(key, entry);
+      await hold(theirs);
+    });
+    const { json } = await ask('/npm/express', { headers: { ...GZIP, accept: ABBREVIATED } });
+    expect(Object.keys(json.versions)).toEqual(['1.0.0', '2.0.0']);
   });
 
   test('what is damaged at rest is fetched again, whole, and then served', async () => {

@@ -1,6 +1,6 @@
 import type { Encoding } from '@_all_docs/http';
 import { PackumentError } from '@_all_docs/packument';
-import { type DeriveOptions, deriveDocument } from '@_all_docs/registry';
+import { type CheckedAndDerived, checkAndDerive, type DeriveOptions, deriveDocument } from '@_all_docs/registry';
 import { Worker } from 'node:worker_threads';
 import type { DeriveReply, DeriveTask } from './derive-worker.js';
 import { zlibCodec } from './zlib-codec.js';
@@ -12,7 +12,7 @@ const IDLE_MS = 10_000;
 
 interface Job {
   task: DeriveTask;
-  resolve: (body: Uint8Array) => void;
+  resolve: (reply: DeriveReply) => void;
   reject: (error: Error) => void;
 }
 
@@ -32,10 +32,18 @@ export class DerivePool {
   /** As `deriveDocument`. The source is copied to the thread. */
   derive = (source: Uint8Array, encoding: Encoding, options: DeriveOptions): Promise<Uint8Array> => {
     if (source.length < SMALL_BYTES) return deriveDocument(source, encoding, options, zlibCodec);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ task: { source, encoding, options }, resolve, reject });
-      this.#next();
-    });
+    return this.#do({ source, encoding, options, check: false }).then(({ made }) => made as Uint8Array);
+  };
+
+  /** As `checkAndDerive`. The source is copied to the thread. */
+  checkAndDerive = async (
+    source: Uint8Array,
+    encoding: Encoding,
+    options: DeriveOptions,
+  ): Promise<CheckedAndDerived | undefined> => {
+    if (source.length < SMALL_BYTES) return checkAndDerive(source, encoding, options, zlibCodec);
+    const { made, checked } = await this.#do({ source, encoding, options, check: true });
+    return made && checked && { made, checked };
   };
 
   async close(): Promise<void> {
@@ -43,6 +51,13 @@ export class DerivePool {
     for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is closed'));
     for (const timer of this.#idle.values()) clearTimeout(timer);
     await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+
+  #do(task: DeriveTask): Promise<DeriveReply> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, resolve, reject });
+      this.#next();
+    });
   }
 
   #next(): void {
@@ -75,13 +90,12 @@ export class DerivePool {
     return thread;
   }
 
-  #onReply(thread: Worker, { body, code, message = '' }: DeriveReply): void {
+  #onReply(thread: Worker, reply: DeriveReply): void {
     const job = this.#busy.get(thread);
     this.#busy.delete(thread);
     this.#idle.set(thread, setTimeout(() => void thread.terminate(), this.#idleMs).unref());
-    if (body) job?.resolve(body);
-    // Errors lose their class on the way between threads; the code says which it was.
-    else job?.reject(code === 'ERR_BAD_PACKUMENT' ? new PackumentError(code, message) : coded(code, message));
+    if (reply.error) job?.reject(errorOf(reply.error));
+    else job?.resolve(reply);
     this.#next();
   }
 
@@ -95,6 +109,8 @@ export class DerivePool {
   }
 }
 
-function coded(code: string | undefined, message: string): Error {
+/** Errors lose their class on the way between threads; the code says which it was. */
+function errorOf({ code, message }: { code: string | undefined; message: string }): Error {
+  if (code === 'ERR_BAD_PACKUMENT') return new PackumentError(code, message);
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }

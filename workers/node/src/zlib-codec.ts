@@ -1,5 +1,15 @@
-import { type Codec, damaged, type Encoding, MAX_DECODED_BYTES, tooLarge, unpacked } from '@_all_docs/http';
+import {
+  type Codec,
+  collect,
+  damaged,
+  type Effort,
+  type Encoding,
+  MAX_DECODED_BYTES,
+  tooLarge,
+  unpacked,
+} from '@_all_docs/http';
 import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
@@ -7,6 +17,9 @@ const gzip = promisify(zlib.gzip);
 /** A small window is faster on rows and documents, and they come out no larger; one piece of output is one trip to the pool. */
 const FAST = { level: 1, windowBits: 12 };
 const FAST_IN_ONE = { ...FAST, chunkSize: 512 * 1024 };
+const PACKING: Record<Effort, zlib.ZlibOptions> = { fast: FAST, brisk: { level: 3, chunkSize: 64 * 1024 } };
+/** What is large repeats itself over distances that level 3 does not look at: it would come out twice the size. */
+const BRISK_IN_PIECES = { level: 4 };
 /** Below this the way to the thread pool and back costs more than the packing. */
 const SMALL_BYTES = 32 * 1024;
 /** Room past the end: zlib asks for another buffer as soon as one is full, though nothing may follow. */
@@ -22,8 +35,16 @@ const PIECE_BYTES = 128 * 1024;
  */
 export const zlibCodec: Codec = {
   gzip(bytes, effort) {
-    if (bytes.length < SMALL_BYTES) return alone(zlib.gzipSync(bytes, effort === 'fast' ? FAST : {}));
-    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : {}).then(alone);
+    if (bytes.length < SMALL_BYTES) return packInPlace(bytes, effort);
+    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : optionsFor(effort)).then(alone);
+  },
+  async gzipPieces(pieces, effort) {
+    const packer = zlib.createGzip({
+      ...(effort === 'brisk' ? BRISK_IN_PIECES : optionsFor(effort)),
+      chunkSize: PIECE_BYTES,
+    });
+    const [packed] = await Promise.all([collect(packer), pipeline(pieces, packer)]);
+    return packed;
   },
   decode(bytes, encoding, maxBytes = MAX_DECODED_BYTES) {
     if (encoding === 'identity') return bytes;
@@ -44,6 +65,17 @@ export const zlibCodec: Codec = {
     yield* unpacked(unpacker(encoding).end(bytes), encoding, maxBytes);
   },
 };
+
+/** The same for a thread that nobody else waits for: there the thread pool is only a detour. */
+export const inPlaceCodec: Codec = { ...zlibCodec, gzip: packInPlace };
+
+function packInPlace(bytes: Uint8Array, effort?: Effort): Uint8Array {
+  return alone(zlib.gzipSync(bytes, optionsFor(effort)));
+}
+
+function optionsFor(effort: Effort | undefined): zlib.ZlibOptions {
+  return effort ? PACKING[effort] : {};
+}
 
 function unpack(
   bytes: Uint8Array,

@@ -50,6 +50,14 @@ describe.each(codecs)('%s', (_, codec, encodings, decode) => {
     }
   });
 
+  it('packs with less effort what everybody unpacks as well', async () => {
+    for (const effort of ['fast', 'brisk'] as const) {
+      for (const bytes of [new Uint8Array(0), text, noise(200_000)]) {
+        expect(sameBytes(zlib.gunzipSync(await codec.gzip(bytes, effort)), bytes)).toBe(true);
+      }
+    }
+  });
+
   it('hands identity through', async () => {
     expect(await decode(text, 'identity')).toBe(text);
   });
@@ -176,5 +184,28 @@ describe('what zlibCodec packed', () => {
       const packed = await zlibCodec.gzip(noise(length), effort);
       expect(packed.buffer.byteLength).toBe(packed.length);
     }
+  });
+});
+
+describe('packing what comes in pieces', () => {
+  async function* pieces(trouble?: Error): AsyncIterable<Uint8Array> {
+    for (let i = 0; i < 40; i++) yield noise(100_000, i + 1);
+    if (trouble) throw trouble;
+  }
+  const pack = zlibCodec.gzipPieces as NonNullable<Codec['gzipPieces']>;
+
+  it('gives gzip of all of them', async () => {
+    const all = Buffer.concat(await collect(pieces()));
+    for (const effort of [undefined, 'brisk'] as const)
+      expect(sameBytes(zlib.gunzipSync(await pack(pieces(), effort)), all)).toBe(true);
+  });
+
+  it('of none is an empty body', async () => {
+    expect(zlib.gunzipSync(await pack((async function* () {})()))).toHaveLength(0);
+  });
+
+  it('ends with the trouble of whoever gives them', async () => {
+    const trouble = new Error('the source broke');
+    await expect(pack(pieces(trouble))).rejects.toBe(trouble);
   });
 });

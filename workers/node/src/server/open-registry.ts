@@ -115,8 +115,9 @@ function bind(env: NodeEnv, blobs: ServedBlobs, options: ServeOptions, { duties 
   const { flight, tarballs: others } = blobs;
   const log = origin === undefined ? undefined : new ChangeLog({ ordered, origin });
   const announced = log && ((name: string) => log.announced(name));
+  const { derive, checkAndDerive } = pool;
   const registry = new NpmRegistry({
-    env: { ...env, ordered, origin, flight, shared: others, announced, derive: pool.derive },
+    env: { ...env, ordered, origin, flight, shared: others, announced, derive, checkAndDerive },
     options: { offline, publicUrl, tarballHost, form, documentBytes: maxBytes, touch: (key) => expiry?.touch(key) },
   });
   const { clock } = env;
