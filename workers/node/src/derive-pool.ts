@@ -46,6 +46,11 @@ export class DerivePool {
     return made && checked && { made, checked };
   };
 
+  /** Starts a thread, for the first who will need one. */
+  warmUp(): void {
+    if (this.#busy.size === 0 && this.#idle.size === 0) this.#rest(this.#start());
+  }
+
   async close(): Promise<void> {
     const threads = [...this.#busy.keys(), ...this.#idle.keys()];
     for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is closed'));
@@ -93,10 +98,14 @@ export class DerivePool {
   #onReply(thread: Worker, reply: DeriveReply): void {
     const job = this.#busy.get(thread);
     this.#busy.delete(thread);
-    this.#idle.set(thread, setTimeout(() => void thread.terminate(), this.#idleMs).unref());
+    this.#rest(thread);
     if (reply.error) job?.reject(errorOf(reply.error));
     else job?.resolve(reply);
     this.#next();
+  }
+
+  #rest(thread: Worker): void {
+    this.#idle.set(thread, setTimeout(() => void thread.terminate(), this.#idleMs).unref());
   }
 
   /** Takes nobody else's work with it. */

@@ -16,6 +16,7 @@ import { knowsDigest } from './body-digest.js';
 import { CheckPool } from './check-pool.js';
 import { systemClock } from './clock.js';
 import { deriveOrigin, readNpmSettings, registryUrl } from './npm-config.js';
+import { createAgent } from './undici-agent.js';
 import { createUndiciStreamingTransport } from './undici-streaming-transport.js';
 import { createUndiciTransport } from './undici-transport.js';
 import { VERSION } from './version.js';
@@ -65,6 +66,8 @@ export interface Network
   budget: MonthlyBudget | undefined;
   /** Whether the replication host is known; without it packages can be fetched by name, not listed. */
   originKnown: boolean;
+  /** Loads what the first request needs, while there is time. Its trouble is that request's. */
+  warmUp(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -111,6 +114,10 @@ export function openNetwork(
     codec: zlibCodec,
     check: pool.check,
     matchesDigest: knowsDigest,
+    async warmUp() {
+      const agent = createAgent({}, process.env).then((opened) => opened.close());
+      await Promise.allSettled([authorization(), agent]);
+    },
     async close() {
       await sockets.close();
       await streams.close();

@@ -37,6 +37,8 @@ export interface OpenRegistry {
   registry: string;
   /** How true the replica is; `undefined` where no feed is known. */
   feed(): Promise<FollowStatus | undefined>;
+  /** Loads what the first miss needs, while there is time. */
+  warmUp(): void;
   close(): Promise<void>;
 }
 
@@ -147,6 +149,11 @@ function bind(env: NodeEnv, blobs: ServedBlobs, options: ServeOptions, { duties 
       }),
     },
     feed: async () => status?.read(),
+    warmUp() {
+      if (offline) return;
+      void env.warmUp();
+      pool.warmUp();
+    },
     async close() {
       await Promise.all(stops.map((stop) => stop()));
       await registry.close();

@@ -8,6 +8,9 @@ import type { Collect } from './operations.js';
 import { createServer } from './registry-server.js';
 import { DEFAULT_LISTEN, drainMsOf, type RunningServer, type ServeOptions } from './serve-options.js';
 
+/** Whoever waits for the first answer has it by then. */
+const WARM_UP_MS = 50;
+
 /** A server in this very process. */
 export interface HereServer extends RunningServer {
   snapshot(): Snapshot;
@@ -45,7 +48,9 @@ export async function serveHere(
     about: () => ({ registry: opened?.registry, offline, publicUrl }),
     feed: async () => opened?.feed(),
   });
+  let warming: NodeJS.Timeout | undefined;
   const close = async (drainMs: number) => {
+    clearTimeout(warming);
     await server.drain(drainMs);
     await opened?.close();
   };
@@ -58,6 +63,7 @@ export async function serveHere(
     await close(0);
     throw error;
   }
+  warming = setTimeout(() => opened?.warmUp(), WARM_UP_MS).unref();
   return { url: listening.value, snapshot: () => server.snapshot(), close: () => close(drainMsOf(options)) };
 }
 
