@@ -27,6 +27,7 @@ export interface Prepared {
 
 /** Of what was made before anybody asked for it here. */
 const OFFERED_BYTES = 8 * 1024 * 1024;
+const MOST_KEPT_BEHIND = 16;
 
 /**
  * Documents made out of stored ones, kept until the document changes or room is needed: the oldest go first. Each is
@@ -38,6 +39,7 @@ export class DerivedCache {
   readonly #flight: SingleFlight;
   readonly #prefix: string;
   readonly #ledger: Ledger;
+  #keeping = 0;
   /** Made while the document was checked, for the one for whom it was fetched. */
   readonly #offered = new ByteLru<Derived>(OFFERED_BYTES);
   #storage: Promise<StorageDriver> | undefined;
@@ -94,7 +96,7 @@ export class DerivedCache {
     const offered = this.#offered.get(key);
     if (offered?.digest !== digest) return undefined;
     this.#offered.delete(key);
-    await this.#keep(key, digest, offered.body);
+    await this.#keepBehind(key, offered);
     return offered;
   }
 
@@ -118,9 +120,20 @@ export class DerivedCache {
     const source = await read();
     if (!source) return undefined;
     const digest = source.metadata.digest as string;
-    const body = await this.derive(source, options);
-    await this.#keep(key, digest, body);
-    return { body, digest };
+    const derived = { body: await this.derive(source, options), digest };
+    await this.#keepBehind(key, derived);
+    return derived;
+  }
+
+  /** Whoever asked need not wait for it, unless the store is slower than those who ask. */
+  async #keepBehind(key: string, { digest, body }: Derived): Promise<void> {
+    this.#keeping += 1;
+    const kept = this.#keep(key, digest, body).finally(() => {
+      this.#keeping -= 1;
+    });
+    const { waitUntil } = this.#env;
+    if (waitUntil && this.#keeping <= MOST_KEPT_BEHIND) waitUntil(kept);
+    else await kept;
   }
 
   /** What `deriveDocument` makes of a stored document, wherever the host has it done. */
