@@ -235,6 +235,27 @@ describe('our own tarball URLs', () => {
   });
 });
 
+test('whatever a tarball URL is, both forms have the same in its place', async () => {
+  const piece = fc.oneof(
+    fc.constantFrom('/', '.tgz', '?', '#', '%2f', '%zz', '\\', '"', 'é', ':', '@', '+', '..', ' ', '\u0001', "!'()*~"),
+    fc.stringMatching(/^[a-z0-9._-]{1,5}$/),
+  );
+  const url = fc
+    .tuple(fc.constantFrom('https://r.test/pkg/-/', 'http://r.test', '', 'x'), fc.array(piece, { maxLength: 6 }))
+    .map(([start, pieces]) => start + pieces.join(''));
+  await fc.assert(
+    fc.asyncProperty(url, fc.constantFrom('', '.tgz'), fc.boolean(), async (start, ending, escaped) => {
+      const text = JSON.stringify(start + ending);
+      const tarball = escaped ? text.replaceAll('/', '\\/') : text;
+      const document = `{"name":"pkg","versions":{"1.0.0":{"name":"pkg","dist":{"tarball":${tarball}}}}}`;
+      const urlIn = async (form: 'full' | 'abbreviated') =>
+        JSON.parse(await derive(document, { form, base: BASE })).versions['1.0.0'].dist.tarball;
+      expect(await urlIn('full')).toBe(await urlIn('abbreviated'));
+    }),
+    { seed: 11, numRuns: 2_000 },
+  );
+});
+
 describe('one version of a document', () => {
   test('comes as it stands there', async () => {
     expect(JSON.parse(await derive(DOCUMENT, { form: 'version', version: '2.0.0' }))).toEqual(EVERYTHING);

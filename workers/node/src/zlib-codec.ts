@@ -22,6 +22,8 @@ const PACKING: Record<Effort, zlib.ZlibOptions> = { fast: FAST, brisk: { level: 
 const BRISK_IN_PIECES = { level: 4 };
 /** Below this the way to the thread pool and back costs more than the packing. */
 const SMALL_BYTES = 32 * 1024;
+/** The same for what takes half the work. */
+const SMALL_BRISK_BYTES = 192 * 1024;
 /** Room past the end: zlib asks for another buffer as soon as one is full, though nothing may follow. */
 const SPARE_BYTES = 64;
 /** Deflate never packs tighter than this; a trailer that claims more is lying about the size. */
@@ -35,7 +37,7 @@ const PIECE_BYTES = 128 * 1024;
  */
 export const zlibCodec: Codec = {
   gzip(bytes, effort) {
-    if (bytes.length < SMALL_BYTES) return packInPlace(bytes, effort);
+    if (bytes.length < (effort === 'brisk' ? SMALL_BRISK_BYTES : SMALL_BYTES)) return packInPlace(bytes, effort);
     return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : optionsFor(effort)).then(alone);
   },
   async gzipPieces(pieces, effort) {
