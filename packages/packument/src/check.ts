@@ -16,8 +16,7 @@ export interface CheckedDocument {
   modified: string | undefined;
 }
 
-/** So much of a document tells what it says of itself. */
-export const HEAD_BYTES = 2_048;
+const HEAD_BYTES = 2_048;
 const decoder = new TextDecoder();
 
 /**
@@ -53,40 +52,60 @@ function checkLength(name: string, body: Uint8Array, encoding: Encoding): Checke
 }
 
 async function checkWhole(name: string, body: Uint8Array, encoding: Encoding, codec: Codec): Promise<CheckedDocument> {
-  const { isWhole, start } = await look(body, encoding, codec);
+  const { isWhole, head } = await look(body, encoding, codec);
   if (!isWhole) throw bad(name, 'is not a whole JSON object');
-  return named(name, readHead(name, start) ?? parse(name, await codec.decode(body, encoding)));
+  return head.describe(name) ?? named(name, parse(name, await codec.decode(body, encoding)));
 }
 
-/**
- * What a document says of itself in its first {@link HEAD_BYTES}, for who finds out by himself whether it is whole;
- * `undefined` when it begins otherwise than registries let them begin. `ERR_BAD_PACKUMENT` for a document of another name.
- */
-export function describePackument(name: string, start: Uint8Array): CheckedDocument | undefined {
-  const head = readHead(name, decoder.decode(start));
-  return head && named(name, head);
+/** The first bytes of an unpacked document, where registries let it say what it is. */
+export class PackumentHead {
+  readonly #bytes = new Uint8Array(HEAD_BYTES);
+  #length = 0;
+
+  /** The next bytes of the document; what lies behind its head is left alone. */
+  push(piece: Uint8Array): void {
+    const taken = piece.subarray(0, HEAD_BYTES - this.#length);
+    this.#bytes.set(taken, this.#length);
+    this.#length += taken.length;
+  }
+
+  /** The same pieces, for somebody else, after a look at them. */
+  async *watch(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const piece of pieces) {
+      this.push(piece);
+      yield piece;
+    }
+  }
+
+  /**
+   * What the document says of itself, for who finds out by himself whether it is whole; `undefined` when it begins
+   * otherwise than registries let them begin. `ERR_BAD_PACKUMENT` for a document of another name.
+   */
+  describe(name: string): CheckedDocument | undefined {
+    const head = readHead(name, decoder.decode(this.#bytes.subarray(0, this.#length)));
+    return head && named(name, head);
+  }
 }
 
 /** How the text begins, and whether it is one whole object. */
-async function look(body: Uint8Array, encoding: Encoding, codec: Codec): Promise<{ isWhole: boolean; start: string }> {
+async function look(
+  body: Uint8Array,
+  encoding: Encoding,
+  codec: Codec,
+): Promise<{ isWhole: boolean; head: PackumentHead }> {
+  const head = new PackumentHead();
   try {
     const text = await codec.decode(body, encoding, LARGE_BODY_BYTES);
-    const found = { isWhole: isWholeObject(text), start: decoder.decode(text.subarray(0, HEAD_BYTES)) };
+    const isWhole = isWholeObject(text);
+    head.push(text);
     if (text.buffer !== body.buffer) release(text);
-    return found;
+    return { isWhole, head };
   } catch (error) {
     if (!(error instanceof HttpError && error.code === 'ERR_TOO_LARGE')) throw error;
   }
   const scan = new ObjectScan();
-  const start = new Uint8Array(HEAD_BYTES);
-  let held = 0;
-  for await (const piece of codec.decodeStream(body, encoding)) {
-    scan.push(piece);
-    const taken = piece.subarray(0, HEAD_BYTES - held);
-    start.set(taken, held);
-    held += taken.length;
-  }
-  return { isWhole: scan.isWhole, start: decoder.decode(start) };
+  for await (const piece of head.watch(codec.decodeStream(body, encoding))) scan.push(piece);
+  return { isWhole: scan.isWhole, head };
 }
 
 function isWholeObject(text: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /** @module Package names, the packument client, verification of documents. */
 export { type AskedPackument, type AskOptions, askPackument } from './ask-packument.js';
-export { type Check, type CheckedDocument, checkPackument, describePackument, HEAD_BYTES } from './check.js';
+export { type Check, type CheckedDocument, checkPackument, PackumentHead } from './check.js';
 export { PackumentError, type PackumentErrorCode } from './errors.js';
 export { documentPrefix, type PackumentForm } from './form.js';
 export { endOfString, worded } from './json-string.js';

@@ -8,7 +8,7 @@ import {
   release,
   webCodec,
 } from '@_all_docs/http';
-import { type CheckedDocument, describePackument, HEAD_BYTES, type PackumentForm } from '@_all_docs/packument';
+import { type CheckedDocument, type PackumentForm, PackumentHead } from '@_all_docs/packument';
 import { Abbreviation } from './abbreviate.js';
 import { MemberScanner } from './member-scanner.js';
 import type { Projection } from './projection.js';
@@ -40,9 +40,10 @@ export async function deriveDocument(
   options: DeriveOptions,
   codec: Codec = webCodec,
 ): Promise<Uint8Array> {
+  const making = { projection: project(options), form: options.form, codec };
   const whole = await decodeWhole(source, encoding, codec);
-  if (!whole) return deriveStreaming(codec.decodeStream(source, encoding), options, codec);
-  const made = await remakeWhole(whole, options, codec);
+  if (!whole) return remakePieces(codec.decodeStream(source, encoding), making);
+  const made = await remakeWhole(whole, making);
   giveBack(whole, source, made);
   return made;
 }
@@ -65,12 +66,21 @@ export async function checkAndDerive(
   codec: Codec = webCodec,
 ): Promise<CheckedAndDerived | undefined> {
   try {
-    if (!project(options)) return undefined;
+    const { name, form } = options;
+    const making = { projection: project(options), form, codec };
+    // Where the bytes stay as they are nobody looks at them.
+    if (!making.projection) return undefined;
+    const head = new PackumentHead();
     const whole = await decodeWhole(source, encoding, codec);
-    if (!whole) return await checkAndDeriveStreaming(codec.decodeStream(source, encoding), options, codec);
-    const checked = describePackument(options.name, whole.subarray(0, HEAD_BYTES));
+    if (!whole) {
+      const made = await remakePieces(head.watch(codec.decodeStream(source, encoding)), making);
+      const checked = head.describe(name);
+      return checked && { checked, made };
+    }
+    head.push(whole);
+    const checked = head.describe(name);
     if (!checked) return undefined;
-    const made = await remakeWhole(whole, options, codec);
+    const made = await remakeWhole(whole, making);
     giveBack(whole, source, made);
     return { checked, made };
   } catch {
@@ -78,17 +88,22 @@ export async function checkAndDerive(
   }
 }
 
-async function remakeWhole(whole: Uint8Array, options: DeriveOptions, codec: Codec): Promise<Uint8Array> {
-  const projection = project(options);
-  if (!projection) return codec.gzip(whole, effortFor(options));
+/** How a document becomes another one; without a projection it is only packed. */
+interface Making extends Pick<DeriveOptions, 'form'> {
+  projection: Projection | undefined;
+  codec: Codec;
+}
+
+async function remakeWhole(whole: Uint8Array, { projection, form, codec }: Making): Promise<Uint8Array> {
+  if (!projection) return codec.gzip(whole, effortFor(form));
   const scanner = new MemberScanner(projection);
   projection.chunk?.(whole);
   scanner.push(whole);
   scanner.end();
   projection.finish();
   const text = projection.take();
-  if (options.form === 'summary' || text.length === 0) return text;
-  const made = await codec.gzip(text, effortFor(options));
+  if (form === 'summary' || text.length === 0) return text;
+  const made = await codec.gzip(text, effortFor(form));
   if (text.buffer !== whole.buffer) giveBack(text, whole, made);
   return made;
 }
@@ -123,13 +138,12 @@ async function decodeWhole(source: Uint8Array, encoding: Encoding, codec: Codec)
   }
 }
 
-async function deriveStreaming(
+async function remakePieces(
   pieces: AsyncIterable<Uint8Array>,
-  options: DeriveOptions,
-  codec: Codec,
+  { projection, form, codec }: Making,
 ): Promise<Uint8Array> {
-  const made = remake(pieces, project(options));
-  if (options.form === 'summary') return collect(made);
+  const made = remake(pieces, projection);
+  if (form === 'summary') return collect(made);
   let length = 0;
   async function* counted() {
     for await (const piece of made) {
@@ -137,32 +151,12 @@ async function deriveStreaming(
       if (piece.length > 0) yield piece;
     }
   }
-  const packed = await (codec.gzipPieces ?? pack)(counted(), effortFor(options));
+  const packed = await (codec.gzipPieces ?? pack)(counted(), effortFor(form));
   return length === 0 ? new Uint8Array() : packed;
 }
 
-async function checkAndDeriveStreaming(
-  pieces: AsyncIterable<Uint8Array>,
-  options: DeriveOptions,
-  codec: Codec,
-): Promise<CheckedAndDerived | undefined> {
-  const start = new Uint8Array(HEAD_BYTES);
-  let held = 0;
-  async function* watched() {
-    for await (const piece of pieces) {
-      const taken = piece.subarray(0, HEAD_BYTES - held);
-      start.set(taken, held);
-      held += taken.length;
-      yield piece;
-    }
-  }
-  const made = await deriveStreaming(watched(), options, codec);
-  const checked = describePackument(options.name, start.subarray(0, held));
-  return checked && { checked, made };
-}
-
 /** Whoever waits for a full document waits longest. */
-function effortFor({ form }: DeriveOptions): Effort | undefined {
+function effortFor(form: DeriveOptions['form']): Effort | undefined {
   return form === 'full' ? 'brisk' : undefined;
 }
 

@@ -4,6 +4,10 @@ import { type Projection, parseValue } from './projection.js';
 import { tarballFile, tarballUrl } from './tarball-url.js';
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A URL's JSON text as nearly all are: nothing has to be decoded, nothing of its file's name encoded. */
+const PLAIN_URL = /^"[\w.~!'()*:@+$&,;=/-]*\/([\w.~!'()*-]+\.tgz)"$/;
 
 /** The same document with our own tarball URLs; every other byte stays as it is. */
 export class Rewriting implements Projection {
@@ -43,16 +47,19 @@ export class Rewriting implements Projection {
     if (path.length !== 3) return;
     const start = this.#open;
     this.#open = -1;
-    const file = plainFile(value);
-    const url = file === 0 ? parseValue(value) : undefined;
-    if (file === 0 && typeof url !== 'string') return;
+    const own = this.#own(path[1] as string, value);
+    if (!own) return;
     this.#pass(start);
-    if (file === 0) this.#write(ownUrl(this.#base, this.#name, path[1] as string, url as string));
-    else {
-      this.#write(this.#start);
-      this.#write(value.subarray(file));
-    }
+    for (const bytes of own) this.#write(bytes);
     this.#skip(value.length);
+  }
+
+  /** Our own URL in place of the one that stands there; `undefined` for what is none. */
+  #own(version: string, value: Uint8Array): Uint8Array[] | undefined {
+    const file = PLAIN_URL.exec(decoder.decode(value))?.[1];
+    if (file !== undefined) return [this.#start, value.subarray(value.length - file.length - 1)];
+    const url = parseValue(value);
+    return typeof url === 'string' ? [ownUrl(this.#base, this.#name, version, url)] : undefined;
   }
 
   take(): Uint8Array {
@@ -144,38 +151,6 @@ function findTarball(version: Uint8Array): Uint8Array | undefined {
   // Only an object has members; whatever else stands there is left alone.
   if (version[0] === 0x7b) new MemberScanner(visitor).push(version);
   return found;
-}
-
-const SLASH = 0x2f;
-const QUOTE = 0x22;
-/** What stands for itself in JSON and in each part of a URL, and a slash. */
-const PLAIN = new Uint8Array(128);
-for (const sign of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!'()*:@+$&,;=/")
-  PLAIN[sign.charCodeAt(0)] = 1;
-/** Those among them that are encoded in a file's name. */
-const ENCODED = new Uint8Array(128);
-for (const sign of ':@+$&,;=') ENCODED[sign.charCodeAt(0)] = 1;
-const ENDING = encoder.encode('.tgz"');
-
-/**
- * Where the file's name begins in a URL's JSON text that is as nearly all are: nothing in it has to be decoded or encoded,
- * and it ends in a tarball's name. 0 for any other value.
- */
-function plainFile(value: Uint8Array): number {
-  const end = value.length - 1;
-  if (value[0] !== QUOTE || end <= ENDING.length) return 0;
-  for (let i = 0; i < ENDING.length; i++) if (value[end + 1 - ENDING.length + i] !== ENDING[i]) return 0;
-  let file = 0;
-  let encodes = false;
-  for (let at = 1; at < end; at++) {
-    const byte = value[at] as number;
-    if (PLAIN[byte] !== 1) return 0;
-    if (byte === SLASH) {
-      file = at + 1;
-      encodes = false;
-    } else if (ENCODED[byte] === 1) encodes = true;
-  }
-  return encodes || file + ENDING.length > end ? 0 : file;
 }
 
 /** Our own URL of a version's tarball, as JSON text. */

@@ -16,14 +16,22 @@ import zlib from 'node:zlib';
 const gzip = promisify(zlib.gzip);
 /** A small window is faster on rows and documents, and they come out no larger; one piece of output is one trip to the pool. */
 const FAST = { level: 1, windowBits: 12 };
-const FAST_IN_ONE = { ...FAST, chunkSize: 512 * 1024 };
-const PACKING: Record<Effort, zlib.ZlibOptions> = { fast: FAST, brisk: { level: 3, chunkSize: 64 * 1024 } };
-/** What is large repeats itself over distances that level 3 does not look at: it would come out twice the size. */
-const BRISK_IN_PIECES = { level: 4 };
-/** Below this the way to the thread pool and back costs more than the packing. */
-const SMALL_BYTES = 32 * 1024;
-/** The same for what takes half the work. */
-const SMALL_BRISK_BYTES = 192 * 1024;
+const BRISK = { level: 3, chunkSize: 64 * 1024 };
+
+interface Packing {
+  /** Below this the way to the thread pool and back costs more than the packing. */
+  smallBytes: number;
+  inPlace: zlib.ZlibOptions;
+  onPool: zlib.ZlibOptions;
+  inPieces: zlib.ZlibOptions;
+}
+
+const USUAL: Packing = { smallBytes: 32 * 1024, inPlace: {}, onPool: {}, inPieces: {} };
+const PACKING: Record<Effort, Packing> = {
+  fast: { smallBytes: 32 * 1024, inPlace: FAST, onPool: { ...FAST, chunkSize: 512 * 1024 }, inPieces: FAST },
+  // What comes in pieces repeats itself over distances that level 3 does not look at: it would come out twice the size.
+  brisk: { smallBytes: 192 * 1024, inPlace: BRISK, onPool: BRISK, inPieces: { level: 4 } },
+};
 /** Room past the end: zlib asks for another buffer as soon as one is full, though nothing may follow. */
 const SPARE_BYTES = 64;
 /** Deflate never packs tighter than this; a trailer that claims more is lying about the size. */
@@ -37,14 +45,11 @@ const PIECE_BYTES = 128 * 1024;
  */
 export const zlibCodec: Codec = {
   gzip(bytes, effort) {
-    if (bytes.length < (effort === 'brisk' ? SMALL_BRISK_BYTES : SMALL_BYTES)) return packInPlace(bytes, effort);
-    return gzip(bytes, effort === 'fast' ? FAST_IN_ONE : optionsFor(effort)).then(alone);
+    const { smallBytes, onPool } = packingFor(effort);
+    return bytes.length < smallBytes ? packInPlace(bytes, effort) : gzip(bytes, onPool).then(alone);
   },
   async gzipPieces(pieces, effort) {
-    const packer = zlib.createGzip({
-      ...(effort === 'brisk' ? BRISK_IN_PIECES : optionsFor(effort)),
-      chunkSize: PIECE_BYTES,
-    });
+    const packer = zlib.createGzip({ ...packingFor(effort).inPieces, chunkSize: PIECE_BYTES });
     const [packed] = await Promise.all([collect(packer), pipeline(pieces, packer)]);
     return packed;
   },
@@ -72,11 +77,11 @@ export const zlibCodec: Codec = {
 export const inPlaceCodec: Codec = { ...zlibCodec, gzip: packInPlace };
 
 function packInPlace(bytes: Uint8Array, effort?: Effort): Uint8Array {
-  return alone(zlib.gzipSync(bytes, optionsFor(effort)));
+  return alone(zlib.gzipSync(bytes, packingFor(effort).inPlace));
 }
 
-function optionsFor(effort: Effort | undefined): zlib.ZlibOptions {
-  return effort ? PACKING[effort] : {};
+function packingFor(effort: Effort | undefined): Packing {
+  return effort ? PACKING[effort] : USUAL;
 }
 
 function unpack(

@@ -1,14 +1,12 @@
 import { CacheError } from '@_all_docs/cache';
 import { assertRange, type BlobBackend, type BlobStat, type ByteRange } from '@_all_docs/content';
 import { randomUUID } from 'node:crypto';
-import { type Bucket, bytesOf, type StoredObject, WRITTEN_AT } from './bucket.js';
+import { type Bucket, broken, bytesOf, RESUMPTIONS, type StoredObject, WRITTEN_AT } from './bucket.js';
 
 /** Up to this a blob is held in memory and put at once, under its name. */
 const SMALL_BYTES = 4 * 1024 * 1024;
 /** What a read asks for first. Most blobs are no longer, and end there. */
 const FIRST_BYTES = 1024 * 1024;
-/** How often the rest of a blob is asked for again when it breaks off. */
-const RESUMPTIONS = 5;
 const PATH = /^blobs(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/;
 const TYPE = 'application/octet-stream';
 /** Uploads that have no name yet lie below. */
@@ -40,7 +38,7 @@ export class BucketBlobBackend implements BlobBackend {
       const last = range?.end ?? object.size;
       assertRange({ start, end: last }, object.size);
       if (bytes.length === Math.min(last, end) - start) return this.#stream(key, object, bytes, start, last);
-      if (tries === RESUMPTIONS) throw this.#broken(key, undefined);
+      if (tries === RESUMPTIONS) throw broken(this.#bucket, key, undefined);
     }
   }
 
@@ -154,7 +152,7 @@ export class BucketBlobBackend implements BlobBackend {
     }
     for (let tries = 0; at < end; tries++) {
       rest ??= await this.#bucket.get(key, { start: at, end, version });
-      if (!rest) throw this.#broken(key, 'it was deleted or replaced meanwhile');
+      if (!rest) throw broken(this.#bucket, key, 'it was deleted or replaced meanwhile');
       try {
         for await (const piece of rest.body) {
           at += piece.length;
@@ -162,18 +160,10 @@ export class BucketBlobBackend implements BlobBackend {
         }
         if (at < end) throw new Error(`it ended at ${at} of ${end} bytes`);
       } catch (error) {
-        if (tries === RESUMPTIONS) throw this.#broken(key, error);
+        if (tries === RESUMPTIONS) throw broken(this.#bucket, key, error);
       }
       rest = undefined;
     }
-  }
-
-  #broken(key: string, cause: unknown): CacheError {
-    return new CacheError(
-      'ERR_STORAGE_READ',
-      `reading ${this.#bucket.url}${key} breaks off again and again: ${cause}`,
-      { cause },
-    );
   }
 }
 

@@ -79,23 +79,27 @@ export function modifiedAtOf(storeSays: number, metadata: Readonly<Record<string
   return Number.isSafeInteger(writerSays) ? Math.max(storeSays, writerSays) : storeSays;
 }
 
-/** How often an object is asked for again whose body breaks off. */
-const TRIES = 6;
+/** How often an object, or the rest of it, is asked for again when its body breaks off. */
+export const RESUMPTIONS = 5;
 
 /** A whole object, `undefined` on a miss. `ERR_STORAGE_READ` when its body breaks off again and again. */
 export async function readObject(bucket: Bucket, key: string): Promise<HeldObject | undefined> {
-  for (let tries = 1; ; tries++) {
+  for (let tries = 0; ; tries++) {
     const object = await bucket.get(key);
     if (!object) return undefined;
     const { body, ...stat } = object;
     try {
       return { ...stat, bytes: await bytesOf({ body }) };
     } catch (cause) {
-      if (tries < TRIES) continue;
-      const message = `reading ${bucket.url}${key} breaks off again and again: ${cause}; ask again when the store is well`;
-      throw new CacheError('ERR_STORAGE_READ', message, { cause });
+      if (tries === RESUMPTIONS) throw broken(bucket, key, cause);
     }
   }
+}
+
+/** The error for a body that breaks off again and again. */
+export function broken({ url }: Pick<Bucket, 'url'>, key: string, cause: unknown): CacheError {
+  const message = `reading ${url}${key} breaks off again and again: ${cause}; ask again when the store is well`;
+  return new CacheError('ERR_STORAGE_READ', message, { cause });
 }
 
 /** All of a body's bytes. */
