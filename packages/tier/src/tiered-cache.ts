@@ -12,7 +12,7 @@ import { absence, isAbsence } from './absence.js';
 import { Circuit } from './circuit.js';
 import type { TierClock } from './clock.js';
 import type { ICacheSyncLogger } from './logger.js';
-import { Marks } from './marks.js';
+import { Marks, SKEW_MS } from './marks.js';
 import { DEFAULT_SYNC_TABLES, type SyncTable, tableOf } from './tables.js';
 import { Tier, type TierStats } from './tier.js';
 import type { Tombstones } from './tombstones.js';
@@ -71,8 +71,6 @@ interface Changing {
 
 /** Fills under way at once; more are not begun: the entry will be asked for again. */
 const FILLS_AT_ONCE = 64;
-/** How far ahead the clock may be of whoever filled a tier. */
-const SKEW_MS = 1_000;
 /** A step of time smaller than any clock's. */
 const TICK_MS = 0.001;
 
@@ -181,7 +179,7 @@ export class TieredCache extends StorageDriver {
     if (!this.#keeps(key)) return this.#primary.write(key, { body, metadata });
     // One digest for all, whatever kind each of them would have chosen.
     const own = { ...metadata, size: body.length, digest: metadata.digest ?? (await digestOf(body)) };
-    const isAlone = await this.#change(key, () => this.#primary.write(key, { body, metadata: own }));
+    const isAlone = await this.#change(key, own.digest, () => this.#primary.write(key, { body, metadata: own }));
     const { strategy, fill } = this.#options;
     if (!isAlone || strategy === 'lazy') return this.#drop(key, this.#tiers);
     const noted = note({ body, metadata: own }, this.#tick());
@@ -198,7 +196,7 @@ export class TieredCache extends StorageDriver {
   async delete(key: string): Promise<void> {
     assertKey(key, this.maxKeyBytes);
     if (!this.#keeps(key)) return this.#primary.delete(key);
-    await this.#change(key, () => this.#primary.delete(key));
+    await this.#change(key, undefined, () => this.#primary.delete(key));
     await this.#options.tombstones?.record(key);
     await this.#drop(key, this.#tiers);
   }
@@ -207,7 +205,7 @@ export class TieredCache extends StorageDriver {
   override async touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
     assertKey(key, this.maxKeyBytes);
     if (!this.#keeps(key)) return this.#primary.touch(key, metadata);
-    await this.#change(key, () => this.#primary.touch(key, metadata));
+    await this.#change(key, 'unknown', () => this.#primary.touch(key, metadata));
     if (this.#options.strategy !== 'lazy') this.#renew(key);
   }
 
@@ -277,7 +275,9 @@ export class TieredCache extends StorageDriver {
     const { asOf, absent = false } = metadata.tier ?? { asOf: metadata.storedAt };
     const now = this.clock.now();
     if (body && isAbsence(body) !== absent) return Number.POSITIVE_INFINITY;
-    if (!(asOf > this.#marks.after(key) && asOf <= now + SKEW_MS)) return Number.POSITIVE_INFINITY;
+    if (asOf > now + SKEW_MS || this.#marks.isVoid(key, asOf, absent ? undefined : metadata.digest)) {
+      return Number.POSITIVE_INFINITY;
+    }
     const age = Math.max(0, now - asOf) / 1_000;
     if (!absent) return age;
     return age < this.#negativeMaxAge ? age : Number.POSITIVE_INFINITY;
@@ -296,6 +296,7 @@ export class TieredCache extends StorageDriver {
   /** Asks the primary and fills the tiers behind the answer. */
   async #fetch(key: string): Promise<Answer> {
     const answer = await this.#ask(key);
+    this.#marks.learn(key, answer.asOf, answer.entry?.metadata.digest);
     this.#raise(key, answer.entry ? note(answer.entry, answer.asOf) : absence(answer.asOf), this.#tiers.length);
     return answer;
   }
@@ -350,18 +351,21 @@ export class TieredCache extends StorageDriver {
 
   /**
    * Changes a key at the primary; whether it went well or not, all that was known of the key is void then: a call that
-   * fails may have been done. Gives whether no other change of the key was under way meanwhile.
+   * fails may have been done. Gives whether no other change of the key was under way meanwhile: only then is what the
+   * primary holds what it was given.
    */
-  async #change(key: string, change: () => Promise<void>): Promise<boolean> {
+  async #change(key: string, digest: string | undefined, change: () => Promise<void>): Promise<boolean> {
     const changing = this.#changing.get(key) ?? { under: 0, crowded: false };
     this.#changing.set(key, changing);
     changing.under += 1;
     if (changing.under > 1) changing.crowded = true;
+    let known: string | undefined = 'unknown';
     try {
       await change();
+      if (!changing.crowded) known = digest;
       return !changing.crowded;
     } finally {
-      this.#marks.note(key, this.#tick(), this.clock.now());
+      this.#marks.noteOwn(key, this.#tick(), this.clock.now(), known);
       changing.under -= 1;
       if (changing.under === 0) this.#changing.delete(key);
     }

@@ -189,6 +189,26 @@ describe('writing', () => {
     expect(textOf(await cache.read(KEY))).toBe('first');
   });
 
+  it('is known before what another wrote, though its clock is ahead, and what it wrote lies in a tier that takes nothing', async () => {
+    const clock = new ManualClock();
+    const ahead = { now: () => clock.now() + 999, sleep: clock.sleep.bind(clock) };
+    const { cache: other, l1, l2, primary } = tiered({ clock: ahead as ManualClock });
+    const { cache } = tiered({ l1, l2, primary, clock });
+    await other.write(KEY, entryOf('theirs'));
+    for (const tier of [l1, l2] as RuledDriver[]) {
+      tier.rule = (verb) => {
+        if (verb === 'write' || verb === 'delete') throw new Error('takes nothing');
+      };
+    }
+    await cache.write(KEY, entryOf('ours'));
+    expect(textOf(await cache.read(KEY))).toBe('ours');
+    expect((await cache.head(KEY))?.digest).toBe(entryOf('ours').metadata.digest);
+    await primary.inner.write(KEY, entryOf('theirs'));
+    expect(textOf(await cache.read(KEY))).toBe('theirs');
+    await cache.delete(KEY);
+    expect(await cache.read(KEY)).toBeUndefined();
+  });
+
   it('renews age in the tiers, too, when an entry is touched', async () => {
     const { cache, l1, clock } = tiered();
     await cache.write(KEY, entryOf('value', 5));
