@@ -1,3 +1,4 @@
+import { digestOf } from './digest.js';
 import { CacheError } from './errors.js';
 import type { OrderedStore } from './ordered-store.js';
 
@@ -61,7 +62,7 @@ export interface StorageReader {
 }
 
 /**
- * Entries by key. A driver writes the five primitives; `get`, `set`, `has`, `open` and `touch` are derived here, once.
+ * Entries by key. A driver writes the five primitives; `get`, `set`, `has`, `digest`, `open` and `touch` are derived here, once.
  * Entries are immutable: nobody changes a body that was written or read.
  */
 export abstract class StorageDriver implements StorageReader {
@@ -103,6 +104,11 @@ export abstract class StorageDriver implements StorageReader {
 
   async has(key: string): Promise<boolean> {
     return (await this.head(key)) !== undefined;
+  }
+
+  /** A digest of a body that `write` keeps when its metadata names it: for whoever has to know it before that. */
+  digest(body: Uint8Array): Promise<string> {
+    return digestOf(body);
   }
 
   /** As {@link StorageReader.open} has it. Drivers that can hand a body on while it arrives do. */

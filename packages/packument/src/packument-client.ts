@@ -58,6 +58,8 @@ export interface FetchChangedOptions extends FetchOptions {
   fresh?: boolean | undefined;
   /** Asked first in place of the client's own check with `crc`. */
   look?: Look | undefined;
+  /** Given a document that will be stored, with the digest that it will have there; waited for before it is. */
+  onArrival?: ((entry: StoredEntry) => Promise<void>) | undefined;
 }
 
 /** The answer was a document from before the announced revision, and was not stored. */
@@ -152,15 +154,15 @@ export class PackumentClient extends BaseHTTPClient {
    */
   fetchChanged(
     name: string,
-    { announced, fresh, look, ...options }: FetchChangedOptions,
+    { announced, fresh, look, onArrival, ...options }: FetchChangedOptions,
   ): Promise<FetchResult | Lagging> {
-    return this.#fetch(name, options, { announced, fresh, look });
+    return this.#fetch(name, options, { announced, fresh, look, onArrival });
   }
 
   async #fetch(
     name: string,
     { signal, known }: FetchOptions,
-    feed?: Pick<FetchChangedOptions, 'announced' | 'fresh' | 'look'>,
+    feed?: Pick<FetchChangedOptions, 'announced' | 'fresh' | 'look' | 'onArrival'>,
   ): Promise<FetchResult | Lagging> {
     const asked = await askPackument(name, {
       send: (path, options) => this.send(path, { ...options, signal }),
@@ -179,6 +181,10 @@ export class PackumentClient extends BaseHTTPClient {
     if (asked.outcome === 'unchanged') {
       await storage.touch(this.keyOf(name), { storedAt: metadata.storedAt, etag: metadata.etag });
       return { outcome: 'unchanged', bytes: 0, metadata };
+    }
+    if (feed?.onArrival) {
+      metadata.digest = await storage.digest(asked.entry.body);
+      await feed.onArrival(asked.entry);
     }
     await storage.write(this.keyOf(name), asked.entry);
     return { outcome: 'stored', bytes: asked.bytes, metadata };

@@ -1,6 +1,6 @@
 import { CacheError, type EntryMetadata, type StoredEntry } from '@_all_docs/cache';
 import { BlobIndex } from '@_all_docs/content';
-import { type FetchResult, type Look, PackumentClient } from '@_all_docs/packument';
+import { type FetchChangedOptions, type FetchResult, type Look, PackumentClient } from '@_all_docs/packument';
 import { Absences } from './absences.js';
 import { ByteLru } from './byte-lru.js';
 import { CACHED_MS, ChangedDocuments, isUpToDate, type Settlement } from './changed-documents.js';
@@ -27,6 +27,8 @@ export interface Found extends Shown {
 /** How long the origin is left alone about a document that it could not give. */
 const QUIET_MS = 10_000;
 const MOST_QUIET = 10_000;
+/** Documents that were answered with and are being stored still; while there are more, the store is waited for. */
+const MOST_BEHIND = 16;
 /** How often clients make us ask for a document that changed and lags behind. */
 const CHANGED_PAUSE_MS = 1_000;
 /** Fetches at once: while the origin hangs, neither clients nor documents that grow old may pile up without end. */
@@ -37,6 +39,8 @@ interface FetchHow {
   again?: boolean;
   /** What is to be made of it. */
   wanted?: DeriveOptions | undefined;
+  /** Hears of a document that can be shown before it is stored. */
+  onArrival?: (found: Found) => void;
 }
 
 interface Quiet {
@@ -59,6 +63,8 @@ export class Documents {
   readonly #absences: Absences;
   readonly #changed: ChangedDocuments;
   readonly #quiet = new ByteLru<Quiet>(MOST_QUIET);
+  /** What has come and is being stored. */
+  readonly #arrived = new Map<string, StoredEntry>();
   #fetching = 0;
 
   constructor(
@@ -100,12 +106,19 @@ export class Documents {
     return metadata && this.#found(name, metadata, 'hit');
   }
 
-  /** The document as the origin has it now, after waiting for it; `undefined` when it has none. Rejects as {@link find} does. */
+  /**
+   * The document as the origin has it now, after waiting for it; `undefined` when it has none. Whoever asked first has it
+   * as soon as it has come and was found to be right, and it is stored behind the answer. Rejects as {@link find} does.
+   */
   async renew(name: string, wanted?: DeriveOptions): Promise<Found | undefined> {
-    await this.#patiently(name, this.#fetch(name, { wanted }));
+    const arrival = Promise.withResolvers<Found>();
+    const landing = this.#fetch(name, { wanted, onArrival: arrival.resolve });
+    this.#env.waitUntil?.(landing);
+    const arrived = await this.#patiently(name, Promise.race([arrival.promise, landing]));
     // It changed while it was on its way: what came may be from before that.
     const mark = await this.#changed.get(name);
     if (mark) return this.#findChanged(name, mark);
+    if (arrived) return arrived;
     const metadata = await this.client.heldMetadata(name);
     return metadata && this.#found(name, metadata, 'miss');
   }
@@ -122,8 +135,10 @@ export class Documents {
     return found;
   }
 
-  /** The stored bytes; fetched again when they are damaged. `undefined` when the document is gone. */
+  /** The stored bytes, or those that are being stored; fetched again when they are damaged. `undefined` when the document is gone. */
   async read(name: string): Promise<StoredEntry | undefined> {
+    const arrived = this.#arrived.get(name);
+    if (arrived) return arrived;
     const entry = await this.client.held(name);
     if (entry || !(await this.client.heldMetadata(name))) return entry;
     await this.#patiently(name, this.#fetch(name, { again: true }));
@@ -195,12 +210,13 @@ export class Documents {
         this.#keepQuiet(name, QUIET_MS, error);
         throw error;
       } finally {
+        this.#arrived.delete(name);
         this.#fetching -= 1;
       }
     });
   }
 
-  async #ask(name: string, { again, wanted }: FetchHow): Promise<void> {
+  async #ask(name: string, { again, wanted, onArrival }: FetchHow): Promise<void> {
     const known = await this.client.heldMetadata(name);
     // Somebody else was faster: another process, or a flight that landed between our look and this one.
     if (!again && known && this.#isFresh(known)) return;
@@ -211,10 +227,17 @@ export class Documents {
       prepared = wanted && (await this.#derived.prepare(body, encoding, wanted));
       return prepared?.checked;
     };
-    const result = await this.#asAnnounced(name, { known: again ? undefined : known, said: before, look });
-    const held = await this.#settle(name, known, result);
-    if (held?.digest !== undefined && result.outcome === 'stored' && isSame(held, result.metadata))
-      prepared?.offer(held.digest);
+    const arrive = async (entry: StoredEntry) => {
+      prepared?.offer(entry.metadata.digest as string);
+      if (!onArrival || this.#arrived.size >= MOST_BEHIND || hasNews(before, await this.#env.announced?.(name))) return;
+      this.#arrived.set(name, entry);
+      onArrival(this.#found(name, entry.metadata, 'miss'));
+      // The answer goes first.
+      await this.#env.clock.sleep(0);
+    };
+    const ask = { known: again ? undefined : known, look, onArrival: arrive };
+    const result = await this.#asAnnounced(name, before, ask);
+    await this.#settle(name, known, result);
     await this.#heedSince(name, before);
   }
 
@@ -224,8 +247,8 @@ export class Documents {
    */
   async #heedSince(name: string, before: Announced | undefined): Promise<void> {
     const now = await this.#env.announced?.(name);
-    const { change, clearedAt } = now ?? {};
-    if (change?.seq === before?.change?.seq && clearedAt === before?.clearedAt) return;
+    if (!hasNews(before, now)) return;
+    const change = now?.change;
     const held = await this.client.heldMetadata(name);
     if (!held || isUpToDate(held, change?.rev)) return;
     if (change?.deleted) {
@@ -240,13 +263,14 @@ export class Documents {
   /** The document, not one from before what the feed said last: caches on the way may still hold that. */
   async #asAnnounced(
     name: string,
-    { known, said, look }: { known: EntryMetadata | undefined; said: Announced | undefined; look: Look },
+    said: Announced | undefined,
+    ask: Pick<FetchChangedOptions, 'known' | 'look' | 'onArrival'>,
   ): Promise<FetchResult> {
     const announced = said?.change?.rev;
     const fresh = this.#mayBeCached(said);
-    let result = await this.client.fetchChanged(name, { announced, known, fresh, look });
+    let result = await this.client.fetchChanged(name, { ...ask, announced, fresh });
     if (result.outcome === 'lagging' && !fresh)
-      result = await this.client.fetchChanged(name, { announced, known, fresh: true, look });
+      result = await this.client.fetchChanged(name, { ...ask, announced, fresh: true });
     if (result.outcome !== 'lagging') return result;
     if (said?.change?.deleted) return { outcome: 'absent', bytes: 0, status: 404 };
     throw changed(name);
@@ -258,21 +282,12 @@ export class Documents {
     return clearedAt !== undefined && this.#env.clock.now() - clearedAt < CACHED_MS;
   }
 
-  /** Gives what is held then. */
-  async #settle(
-    name: string,
-    known: EntryMetadata | undefined,
-    result: FetchResult,
-  ): Promise<EntryMetadata | undefined> {
-    if (result.outcome === 'absent') {
-      await this.#onAbsent(name, known, result.status);
-      return undefined;
-    }
+  async #settle(name: string, known: EntryMetadata | undefined, result: FetchResult): Promise<void> {
+    if (result.outcome === 'absent') return this.#onAbsent(name, known, result.status);
     this.#quiet.delete(name);
     await this.#absences.clear(name);
     const metadata = await this.client.heldMetadata(name);
     if (metadata) await this.#changed.confirmed(name, known, metadata);
-    return metadata;
   }
 
   /** A single 404 may be a slip of the origin or of a cache before it: what is held goes at the second, and at any stronger word. */
@@ -302,10 +317,9 @@ export class Documents {
   }
 }
 
-/** Whether what is held is what was just stored, and not what somebody else stored after that. */
-function isSame(held: EntryMetadata, stored: EntryMetadata): boolean {
-  const { storedAt, size, etag, rev } = held;
-  return storedAt === stored.storedAt && size === stored.size && etag === stored.etag && rev === stored.rev;
+/** Whether the feed, or a list of names, has said something since. */
+function hasNews(before: Announced | undefined, now: Announced | undefined): boolean {
+  return now?.change?.seq !== before?.change?.seq || now?.clearedAt !== before?.clearedAt;
 }
 
 function changed(name: string, cause?: unknown): RegistryError {

@@ -76,7 +76,7 @@ export class Flight {
 
   /**
    * The content from its first byte, or a range of it once all is verified. Ends with the flight's error when it fails,
-   * whatever was received by then. Who has read to the end knows that it is kept, if it could be.
+   * whatever was received by then. Whoever has read to the end knows that it is right; {@link landed} tells when it is kept.
    */
   async *read(range?: ByteRange): AsyncIterable<Uint8Array> {
     const end = range?.end ?? Number.POSITIVE_INFINITY;
@@ -95,7 +95,7 @@ export class Flight {
         at += piece.length;
         if (cut.length > 0) yield cut;
         continue;
-      } else if (this.#verified && this.#landing) return;
+      } else if (this.#verified) return;
       await this.#news.promise;
     }
   }

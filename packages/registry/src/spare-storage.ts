@@ -66,6 +66,10 @@ export class SpareStorage extends StorageDriver {
     await this.#driver.delete(key);
   }
 
+  override digest(body: Uint8Array): Promise<string> {
+    return this.#driver.digest(body);
+  }
+
   list(prefix?: string, options?: ListOptions): AsyncIterable<string> {
     return this.#driver.list(prefix, options);
   }

@@ -1,5 +1,6 @@
 import { CacheError, MemoryStorageDriver } from '@_all_docs/cache';
 import { HttpError, webCodec } from '@_all_docs/http';
+import type { RegistryEnv } from '@_all_docs/registry';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { ABBREVIATED, all, answer, documentOf, FULL, Origin, replica, settled } from './_replica.ts';
@@ -372,7 +373,7 @@ describe('pull-through', () => {
 
   test('what was made of a document is not given for one that somebody else stored meanwhile', async () => {
     const storage = new MemoryStorageDriver();
-    const { ask, origin, hold } = replica({ storage });
+    const { ask, origin, hold, registry } = replica({ storage });
     const theirs = { ...documentOf('express', { '1.0.0': {}, '2.0.0': {} }), _rev: '4-def' };
     origin.say('/express', answer(JSON.stringify(documentOf('express'))));
     const write = storage.write.bind(storage);
@@ -380,8 +381,79 @@ describe('pull-through', () => {
       await write(key, entry);
       await hold(theirs);
     });
-    const { json } = await ask('/npm/express', { headers: { ...GZIP, accept: ABBREVIATED } });
-    expect(Object.keys(json.versions)).toEqual(['1.0.0', '2.0.0']);
+    const headers = { ...GZIP, accept: ABBREVIATED };
+    expect(Object.keys((await ask('/npm/express', { headers })).json.versions)).toEqual(['1.0.0']);
+    await registry.close();
+    expect(Object.keys((await ask('/npm/express', { headers })).json.versions)).toEqual(['1.0.0', '2.0.0']);
+    expect(origin.asked()).toBe(1);
+  });
+
+  test.each([
+    ['as it came', {}],
+    ['in another form', { accept: ABBREVIATED }],
+  ])('whoever asked first has it %s before it is stored; the others when it is', async (_how, accept) => {
+    const storage = new MemoryStorageDriver();
+    const { ask, origin, registry } = replica({ storage });
+    const write = storage.write.bind(storage);
+    const gate = Promise.withResolvers<void>();
+    storage.write = async (key, entry) => {
+      if (key.includes(':packument:')) await gate.promise;
+      await write(key, entry);
+    };
+    origin.say('/express', answer(JSON.stringify(documentOf('express'))));
+    const headers = { ...GZIP, ...accept };
+    const first = await ask('/npm/express', { headers });
+    expect(first.json.name).toBe('express');
+    expect(await all(storage.list('v1:packument:'))).toEqual([]);
+    let isThere = false;
+    const second = ask('/npm/express', { headers }).then((answered) => {
+      isThere = true;
+      return answered;
+    });
+    await settled();
+    expect(isThere).toBe(false);
+    gate.resolve();
+    const { etag } = (await second).headers;
+    expect(etag).toBe(first.headers.etag);
+    await registry.close();
+    expect((await ask('/npm/express', { headers })).headers.etag).toBe(etag);
+    expect(origin.asked()).toBe(1);
+  });
+
+  test('a store that is slower than those who ask is waited for', async () => {
+    const storage = new MemoryStorageDriver();
+    const { ask, origin } = replica({ storage });
+    const write = storage.write.bind(storage);
+    const gate = Promise.withResolvers<void>();
+    storage.write = async (key, entry) => {
+      await gate.promise;
+      await write(key, entry);
+    };
+    const names = Array.from({ length: 20 }, (_, i) => `p${i}`);
+    for (const name of names) origin.say(`/${name}`, answer(JSON.stringify(documentOf(name))));
+    let answered = 0;
+    const asked = names.map((name) =>
+      ask(`/npm/${name}`).then(({ status }) => {
+        answered += 1;
+        return status;
+      }),
+    );
+    await settled();
+    expect(answered).toBe(16);
+    gate.resolve();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([200]));
+  });
+
+  test('what the feed says while a document is on its way is heeded before the answer', async () => {
+    let said: Awaited<ReturnType<NonNullable<RegistryEnv['announced']>>>;
+    const { ask, origin } = replica({ env: { announced: async () => said } });
+    origin.say('/express', () => {
+      said = { change: { seq: 7, rev: '4-def', deleted: false }, clearedAt: undefined };
+      return answer(JSON.stringify(documentOf('express')));
+    });
+    origin.say('/express?write=true', answer(JSON.stringify(documentOf('express'))));
+    const { status, json } = await ask('/npm/express');
+    expect([status, json.code]).toEqual([503, 'ERR_CHANGED']);
   });
 
   test('what is damaged at rest is fetched again, whole, and then served', async () => {

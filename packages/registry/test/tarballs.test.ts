@@ -29,6 +29,7 @@ describe('a tarball', () => {
     const cold = await open();
     expect(cold).toMatchObject({ size: 3_000, integrity: sri(BYTES), etag: `"${sri(BYTES)}"`, immutable: true });
     expect((await bytesOf(cold?.stream())).equals(BYTES)).toBe(true);
+    await settle();
     const warm = await open();
     expect(warm).toMatchObject({ size: 3_000, integrity: cold?.integrity, etag: cold?.etag, immutable: true });
     expect((await bytesOf(warm?.stream())).equals(BYTES)).toBe(true);
@@ -78,6 +79,7 @@ describe('a tarball', () => {
     await expect(open()).rejects.toBe(error);
     trouble = false;
     await bytesOf((await open())?.stream());
+    await settle();
     trouble = true;
     const kept = await open();
     expect(kept?.etag).toBe(`"${sri(BYTES)}"`);
@@ -144,10 +146,35 @@ describe('a tarball', () => {
       touch: (key) => touched.push(key),
     });
     await bytesOf((await open())?.stream());
+    await settle();
     expect(touched).toEqual([]);
     await open();
     await open();
     expect(touched).toEqual([tarballs.keyOf('a', FILE), tarballs.keyOf('a', FILE)]);
+  });
+
+  it('is all sent when it was found to be right, not when it is kept', async () => {
+    const backend = new MemoryBlobBackend();
+    const gate = Promise.withResolvers<void>();
+    const write = backend.write.bind(backend);
+    backend.write = async (...args) => {
+      const written = await write(...args);
+      await gate.promise;
+      return written;
+    };
+    const { open, tarballs } = sceneOf({
+      streaming: originOf(answer(BYTES)),
+      dist: distFor(BYTES),
+      env: { blobs: new Store({ backend, hashers }) },
+    });
+    expect((await bytesOf((await open())?.stream())).equals(BYTES)).toBe(true);
+    expect(tarballs.stats()).toMatchObject({ inFlight: 1, hits: 0 });
+    // Whoever comes now has it from memory.
+    expect((await bytesOf((await open())?.stream())).equals(BYTES)).toBe(true);
+    gate.resolve();
+    await settle();
+    expect(tarballs.stats()).toMatchObject({ fetched: 1, joined: 1, inFlight: 0 });
+    expect((await open())?.bytes).toHaveLength(BYTES.length);
   });
 
   it('keeps the runtime alive until it is stored', async () => {
@@ -614,6 +641,7 @@ describe('a store in trouble', () => {
       env: { blobs: new Store({ backend, hashers }) },
     });
     await bytesOf((await open())?.stream());
+    await settle();
     backend.stat = async () => {
       throw new CacheError('ERR_STORAGE_READ', 'disk on fire');
     };

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, collect } from '../../../test/contract/_bytes.ts';
 import { type FakeOrigin, type FaultRule, startFakeOrigin } from '../../../test/fake-origin/index.ts';
 import { temporaryDirectory } from './_directory.ts';
@@ -55,7 +55,7 @@ describe('over real sockets, a tarball', () => {
     expect(fake.stats().byKind.tarball).toBe(1);
     expect(await transfer(await open())).toBe(dist.integrity);
     expect(fake.stats().byKind.tarball).toBe(1);
-    expect((await collect(env.blobs.list())).length).toBe(1);
+    await vi.waitFor(async () => expect((await collect(env.blobs.list())).length).toBe(1));
     expect(env.governor.state.inFlight).toBe(0);
   });
 
