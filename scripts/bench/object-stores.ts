@@ -1,6 +1,7 @@
 /**
  * Object stores beside their vendors' own clients, in one run: 1,000 small packuments written and read by a plain loop
- * with the same concurrency, rounds interleaved, and the memory that a tarball of 200 MB takes on its way through.
+ * with the same concurrency, rounds interleaved, and the memory that a blob of 200 MB takes on its way in and out, and a
+ * tarball of that size on its way through `serve --storage`.
  *
  *   node scripts/bench/object-stores.ts [ROUNDS]
  */
@@ -8,11 +9,15 @@
 import { GCSStorageDriver } from '@_all_docs/worker-cloudrun';
 import { systemClock } from '@_all_docs/worker-node';
 import { type Bucket, BucketBlobBackend, bytesOf, GCSBucket, S3Bucket } from '@_all_docs/worker-node/object-stores';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Storage } from '@google-cloud/storage';
 import { startGCS } from '../../test/servers/gcs.ts';
 import { startS3 } from '../../test/servers/s3.ts';
-import { measure, spread } from './_measure.ts';
+import { serve } from '../clients/command.ts';
+import { measure, spread, startOrigin } from './_measure.ts';
 
 const COUNT = 1_000;
 const WIDTH = 32;
@@ -21,6 +26,10 @@ const BYTES = 10_000;
 const HEAP_FLAGS = ['--max-semi-space-size=2'];
 const LARGE_BYTES = 200_000_000;
 const patience = { clock: systemClock, random: Math.random };
+
+interface Document {
+  versions: Record<string, { dist: { tarball: string } }>;
+}
 
 interface Subject {
   write(key: string, body: Uint8Array): Promise<unknown>;
@@ -41,6 +50,7 @@ async function main(rounds: number): Promise<void> {
       ['s3', s3],
       ['gs', gcs],
     ] as const) {
+      await throughServe(scheme, await server.bucket());
       const bucket = await server.bucket();
       const own = new URL(import.meta.url).pathname;
       for (const what of ['write', 'read']) {
@@ -55,6 +65,41 @@ async function main(rounds: number): Promise<void> {
   } finally {
     await Promise.all([s3.stop(), gcs.stop()]);
   }
+}
+
+/** What the shipped command takes at most, with its default options: cold, and from the bucket by another server. */
+async function throughServe(scheme: string, bucket: string): Promise<void> {
+  const peaks: Record<'cold' | 'warm', number[]> = { cold: [], warm: [] };
+  for (const tarballBytes of [1_000_000, LARGE_BYTES]) {
+    // In a process of its own: what this one held would count as the server's, which begins as its copy.
+    const origin = await startOrigin('--packages', '3', '--sizes', 'small', '--tarball-bytes', String(tarballBytes));
+    const { rows } = await json<{ rows: { id: string }[] }>(`${origin.url}/_all_docs?limit=1`);
+    const { versions } = await json<Document>(`${origin.url}/${rows[0]?.id}`);
+    const path = new URL(Object.values(versions)[0]?.dist.tarball as string).pathname;
+    for (const state of ['cold', 'warm'] as const) {
+      const cache = mkdtempSync(join(tmpdir(), 'all-docs-object-stores-'));
+      const flags = ['--storage', `${scheme}://${bucket}/${tarballBytes}`, '--registry', origin.url];
+      const { base, stop } = await serve(cache, ...flags);
+      const response = await fetch(`${base}/npm${path}`);
+      let bytes = 0;
+      for await (const piece of response.body ?? []) bytes += piece.length;
+      if (!response.ok || bytes < tarballBytes / 2) throw new Error(`${response.status} after ${bytes} bytes`);
+      const { process } = await json<{ process: { peakRssBytes: number } }>(`${base}/-/status.json`);
+      peaks[state].push(process.peakRssBytes / 1024 ** 2);
+      await stop();
+      rmSync(cache, { recursive: true });
+    }
+    origin.stop();
+  }
+  for (const [state, [least = 0, most = 0]] of Object.entries(peaks)) {
+    console.log(
+      `${scheme}, ${state} through serve: a tarball of 200 MB takes ${(most - least).toFixed(0)} MiB more than one of 1 MB does (${most.toFixed(0)} : ${least.toFixed(0)})`,
+    );
+  }
+}
+
+async function json<Value>(url: string): Promise<Value> {
+  return (await (await fetch(url)).json()) as Value;
 }
 
 async function compare(

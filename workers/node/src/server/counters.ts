@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { peakResidentBytes } from './peak-resident.js';
 import type { RouteLabel } from './routes.js';
 
 /** What one process counted and uses: plain data, so that it can be sent to another one. */
@@ -96,7 +97,7 @@ export class Counters {
     }
     return {
       rssBytes: process.memoryUsage.rss(),
-      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      peakRssBytes: peakResidentBytes(),
       cpuSeconds: (user + system) / 1e6,
       startedAt: performance.timeOrigin / 1000,
       lagP99,
