@@ -5,7 +5,8 @@
  *   node scripts/clients.ts [--app small|large] [--clients npm,pnpm,yarn1,yarn4,bun] [--rounds 1] [--frozen] [--json]
  *
  * With `--frozen` the registry is a server of this machine that holds what the application needs and asks nobody: then no
- * network is between the times that are compared.
+ * network is between the times that are compared. For npm its documents are the public registry's, byte by byte, and are
+ * handed on as they are by default for that one: npm swaps the host of its tarballs, and others do not.
  *
  * Each client installs with an empty cache of its own each time: direct; cold (nothing is in the replica); warm (the
  * replica holds it all); offline (the server may not ask the registry). The package managers are installed outside of
@@ -49,6 +50,10 @@ try {
 console.log(problems === 0 ? 'every installation equals the direct one' : `${problems} installations differ`);
 process.exitCode = problems === 0 ? 0 : 1;
 
+function swaps(client: string): boolean {
+  return client === 'npm';
+}
+
 /** A registry that holds what one installation of the client asked for, and asks nobody. */
 async function freeze(name: string, client: Client): Promise<Awaited<ReturnType<typeof serve>>> {
   const folder = mkdtempSync(join(work, `${name}-frozen-`));
@@ -56,7 +61,7 @@ async function freeze(name: string, client: Client): Promise<Awaited<ReturnType<
   const filling = await serve(replica);
   await install(client, { project: join(folder, 'project'), registry: filling.url, dependencies });
   await filling.stop();
-  const frozen = await serve(replica, '--offline');
+  const frozen = await serve(replica, '--offline', ...(swaps(name) ? ['--tarball-host', 'origin'] : []));
   // Once more, so that all it answers with is ready.
   await install(client, { project: join(folder, 'again'), registry: frozen.url, dependencies });
   return frozen;
@@ -64,7 +69,8 @@ async function freeze(name: string, client: Client): Promise<Awaited<ReturnType<
 
 async function check(name: string, client: Client, upstream?: string): Promise<void> {
   const direct = upstream ?? directRegistry();
-  const from = upstream === undefined ? [] : ['--registry', upstream];
+  const as = swaps(name) ? ['--tarball-host', 'auto'] : [];
+  const from = upstream === undefined ? [] : ['--registry', upstream, ...as];
   const folder = mkdtempSync(join(work, `${name}-`));
   const replica = join(folder, 'replica');
   const wanted = await install(client, { project: join(folder, 'direct'), registry: direct, dependencies });

@@ -13,6 +13,45 @@ function sceneAt(tarball: string, options: { registry?: string; allowedHosts?: s
   return { ...scene, streaming };
 }
 
+/** The public registry's host, of which no text here has the name. */
+const PUBLIC = ['registry', 'npmjs', 'org'].join('.');
+
+describe('a tarball at the public registry', () => {
+  it.each([
+    [`https://${PUBLIC}/a/-/a-1.0.0.tgz`, 'https://mirror.example.test/npm/a/-/a-1.0.0.tgz'],
+    [`http://${PUBLIC}/a/-/a-1.0.0.tgz`, 'https://mirror.example.test/npm/a/-/a-1.0.0.tgz'],
+    [`https://${PUBLIC.toUpperCase()}/@a%2fb/-/b.tgz?x=1`, 'https://mirror.example.test/npm/@a%2fb/-/b.tgz?x=1'],
+  ])('is asked from the mirror whose document names it: %s', async (tarball, asked) => {
+    const { open, streaming } = sceneAt(tarball, { registry: 'https://mirror.example.test/npm/' });
+    expect(Buffer.from(await bytesOf((await open())?.stream())).toString()).toBe(BYTES);
+    expect(streaming.requests.map(({ url }) => url)).toEqual([asked]);
+  });
+
+  it('is asked there where that was allowed, or is the registry', async () => {
+    const tarball = `https://${PUBLIC}/a/-/a-1.0.0.tgz`;
+    for (const options of [
+      { registry: 'https://mirror.example.test', allowedHosts: [PUBLIC] },
+      { registry: `https://${PUBLIC}/` },
+    ]) {
+      const { open, streaming } = sceneAt(tarball, options);
+      await bytesOf((await open())?.stream());
+      expect(streaming.requests.map(({ url }) => url)).toEqual([tarball]);
+    }
+  });
+
+  it.each([
+    `https://${PUBLIC}:8443/a.tgz`,
+    `https://${PUBLIC}.evil.example/a.tgz`,
+    `https://evil-${PUBLIC}/a.tgz`,
+    `https://user@${PUBLIC}/a.tgz`,
+    `ftp://${PUBLIC}/a.tgz`,
+  ])('is not what only looks like it: %s', async (tarball) => {
+    const { open, streaming } = sceneAt(tarball, { registry: 'https://mirror.example.test' });
+    expect(await codeOf(open)).toBe('ERR_FORBIDDEN_HOST');
+    expect(streaming.requests).toEqual([]);
+  });
+});
+
 describe('a tarball is not fetched from', () => {
   it.each([
     'http://127.0.0.1/a.tgz',
