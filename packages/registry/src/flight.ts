@@ -11,6 +11,8 @@ export interface FlightOptions {
   commit(stored: PutResult): Promise<void>;
   /** Most bytes that are held for readers while the content comes; 8 MiB unless told. */
   windowBytes?: number | undefined;
+  /** Whether the store falls behind: then readers have the end only when the content is kept. */
+  isBehind?: (() => boolean) | undefined;
 }
 
 /** How a flight began: with the length that the origin announced, if it did. */
@@ -95,7 +97,7 @@ export class Flight {
         at += piece.length;
         if (cut.length > 0) yield cut;
         continue;
-      } else if (this.#verified) return;
+      } else if (this.#verified && (this.#landing || !this.#options.isBehind?.())) return;
       await this.#news.promise;
     }
   }

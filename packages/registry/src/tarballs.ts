@@ -79,6 +79,8 @@ interface VersionRow {
 }
 
 const MOST_MISSING = 10_000;
+/** Of downloads that wait for the store: more, and clients wait for it too. */
+const MOST_HELD_BYTES = 16 * 1024 * 1024;
 
 /**
  * Tarballs by package and file: from the store, else pulled through it. A tarball is kept only when its bytes are what
@@ -121,9 +123,7 @@ export class Tarballs {
   }
 
   stats(): TarballsStats {
-    let heldBytes = 0;
-    for (const flight of this.#airborne) heldBytes += flight.heldBytes;
-    return { ...this.#counts, inFlight: this.#flights.size, heldBytes };
+    return { ...this.#counts, inFlight: this.#flights.size, heldBytes: this.#heldBytes() };
   }
 
   /**
@@ -180,6 +180,12 @@ export class Tarballs {
     if (pin && !row.pinned)
       await this.index.link(key, { version: row.version, integrity: row.integrity }, blob, { pinned: true });
     return blob;
+  }
+
+  #heldBytes(): number {
+    let bytes = 0;
+    for (const flight of this.#airborne) bytes += flight.heldBytes;
+    return bytes;
   }
 
   #hit(key: string, tarball: Tarball): Tarball {
@@ -290,6 +296,7 @@ export class Tarballs {
         if (integrity !== undefined) await this.#publish(integrity, stored);
       },
       windowBytes: this.#options.windowBytes,
+      isBehind: () => this.#heldBytes() > MOST_HELD_BYTES,
     });
     this.#airborne.add(flight);
     const over = flight.landed.then(({ error, storeError }) => {

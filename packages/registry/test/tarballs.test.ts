@@ -158,9 +158,8 @@ describe('a tarball', () => {
     const gate = Promise.withResolvers<void>();
     const write = backend.write.bind(backend);
     backend.write = async (...args) => {
-      const written = await write(...args);
+      await write(...args);
       await gate.promise;
-      return written;
     };
     const { open, tarballs } = sceneOf({
       streaming: originOf(answer(BYTES)),
@@ -175,6 +174,32 @@ describe('a tarball', () => {
     await settle();
     expect(tarballs.stats()).toMatchObject({ fetched: 1, joined: 1, inFlight: 0 });
     expect((await open())?.bytes).toHaveLength(BYTES.length);
+  });
+
+  it('is all sent only when it is kept, where the store is far behind', async () => {
+    const bytes = Buffer.from(noise(17 * 1024 * 1024));
+    const backend = new MemoryBlobBackend();
+    const gate = Promise.withResolvers<void>();
+    const write = backend.write.bind(backend);
+    backend.write = async (...args) => {
+      await write(...args);
+      await gate.promise;
+    };
+    const { open } = sceneOf({
+      streaming: originOf(answer(bytes)),
+      dist: distFor(bytes),
+      windowBytes: 2 * bytes.length,
+      env: { blobs: new Store({ backend, hashers }) },
+    });
+    let isSent = false;
+    const sent = bytesOf((await open())?.stream()).then((got) => {
+      isSent = true;
+      return got;
+    });
+    await settle();
+    expect(isSent).toBe(false);
+    gate.resolve();
+    expect((await sent).equals(bytes)).toBe(true);
   });
 
   it('keeps the runtime alive until it is stored', async () => {

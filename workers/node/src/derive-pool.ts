@@ -20,13 +20,15 @@ interface Job {
 export class DerivePool {
   readonly #size: number;
   readonly #idleMs: number;
+  readonly #script: URL;
   readonly #waiting: Job[] = [];
   readonly #busy = new Map<Worker, Job>();
   readonly #idle = new Map<Worker, NodeJS.Timeout>();
 
-  constructor(size: number, idleMs = IDLE_MS) {
+  constructor(size: number, idleMs = IDLE_MS, script = new URL('./derive-worker.js', import.meta.url)) {
     this.#size = size;
     this.#idleMs = idleMs;
+    this.#script = script;
   }
 
   /** As `deriveDocument`. The source is copied to the thread. */
@@ -87,7 +89,7 @@ export class DerivePool {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('./derive-worker.js', import.meta.url));
+    const thread = new Worker(this.#script);
     thread.unref();
     thread.on('message', (reply: DeriveReply) => this.#onReply(thread, reply));
     thread.on('error', (error) => this.#onDeath(thread, error as Error));
@@ -105,7 +107,12 @@ export class DerivePool {
   }
 
   #rest(thread: Worker): void {
-    this.#idle.set(thread, setTimeout(() => void thread.terminate(), this.#idleMs).unref());
+    const letGo = () => {
+      // Out of the way first: it takes a while to end, and must not be given work meanwhile.
+      this.#idle.delete(thread);
+      void thread.terminate();
+    };
+    this.#idle.set(thread, setTimeout(letGo, this.#idleMs).unref());
   }
 
   /** Takes nobody else's work with it. */
