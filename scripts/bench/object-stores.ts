@@ -71,7 +71,6 @@ async function main(rounds: number): Promise<void> {
 async function throughServe(scheme: string, bucket: string): Promise<void> {
   const peaks: Record<'cold' | 'warm', number[]> = { cold: [], warm: [] };
   for (const tarballBytes of [1_000_000, LARGE_BYTES]) {
-    // In a process of its own: what this one held would count as the server's, which begins as its copy.
     const origin = await startOrigin('--packages', '3', '--sizes', 'small', '--tarball-bytes', String(tarballBytes));
     const { rows } = await json<{ rows: { id: string }[] }>(`${origin.url}/_all_docs?limit=1`);
     const { versions } = await json<Document>(`${origin.url}/${rows[0]?.id}`);

@@ -207,6 +207,9 @@ export class Documents {
       } catch (error) {
         // Trouble of our own store says nothing about the origin.
         if (!(error instanceof CacheError)) this.#counters.originErrors += 1;
+        // Nobody waits for it any more.
+        if (this.#arrived.has(name))
+          this.#env.logger?.warn?.(`${name} was answered with, and could not be kept`, { error: String(error) });
         this.#keepQuiet(name, QUIET_MS, error);
         throw error;
       } finally {

@@ -438,10 +438,28 @@ describe('pull-through', () => {
         return status;
       }),
     );
+    await vi.waitFor(() => expect(answered).toBe(16));
     await settled();
     expect(answered).toBe(16);
     gate.resolve();
     expect(new Set(await Promise.all(asked))).toEqual(new Set([200]));
+  });
+
+  test('a document that was answered with and cannot be kept is told of, and fetched again', async () => {
+    const storage = new MemoryStorageDriver();
+    const warned: string[] = [];
+    const { ask, origin, registry, clock } = replica({
+      storage,
+      env: { logger: { warn: (text) => warned.push(text) } },
+    });
+    origin.say('/express', answer(JSON.stringify(documentOf('express'))));
+    vi.spyOn(storage, 'write').mockRejectedValueOnce(new TypeError('a mistake of ours'));
+    expect((await ask('/npm/express')).status).toBe(200);
+    await registry.close();
+    expect(warned).toEqual(['express was answered with, and could not be kept']);
+    clock.time += MINUTE;
+    expect((await ask('/npm/express')).status).toBe(200);
+    expect(origin.asked()).toBe(2);
   });
 
   test('what the feed says while a document is on its way is heeded before the answer', async () => {
