@@ -246,6 +246,12 @@ export function storageDriverContract({ name, create, reopen, destroy, traits = 
         expect(digest).toBe(`sha${bits}-${btoa(String.fromCharCode(...hash))}`);
       });
 
+      it('has the digest that is told of a body before', async () => {
+        const told = await driver.digest(utf8('told'));
+        await driver.write('metadata:told', entry('told'));
+        expect((await driver.read('metadata:told'))?.metadata.digest).toBe(told);
+      });
+
       it('takes the digest that the writer gives', async () => {
         const hash = new Uint8Array(await crypto.subtle.digest('SHA-512', utf8('given')));
         const digest = `sha512-${btoa(String.fromCharCode(...hash))}`;

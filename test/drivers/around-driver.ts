@@ -53,6 +53,10 @@ export abstract class AroundDriver extends StorageDriver {
     }
   }
 
+  override digest(body: Uint8Array): Promise<string> {
+    return this.inner.digest(body);
+  }
+
   override touch(key: string, metadata: Partial<EntryMetadata>): Promise<void> {
     return this.around('touch', key, () => this.inner.touch(key, metadata));
   }

@@ -106,7 +106,7 @@ export abstract class StorageDriver implements StorageReader {
     return (await this.head(key)) !== undefined;
   }
 
-  /** A digest of a body that `write` keeps when its metadata names it: for whoever has to know it before that. */
+  /** The digest that `write` notes of a body whose metadata names none: for whoever has to know it before that. */
   digest(body: Uint8Array): Promise<string> {
     return digestOf(body);
   }

@@ -232,13 +232,14 @@ export class Documents {
     };
     const arrive = async (entry: StoredEntry) => {
       prepared?.offer(entry.metadata.digest as string);
-      if (!onArrival || this.#arrived.size >= MOST_BEHIND || hasNews(before, await this.#env.announced?.(name))) return;
+      if (this.#arrived.size >= MOST_BEHIND || hasNews(before, await this.#env.announced?.(name))) return;
       this.#arrived.set(name, entry);
-      onArrival(this.#found(name, entry.metadata, 'miss'));
+      onArrival?.(this.#found(name, entry.metadata, 'miss'));
       // The answer goes first.
       await this.#env.clock.sleep(0);
     };
-    const ask = { known: again ? undefined : known, look, onArrival: arrive };
+    // What nobody waits for need not be told of.
+    const ask = { known: again ? undefined : known, look, onArrival: onArrival && arrive };
     const result = await this.#asAnnounced(name, before, ask);
     await this.#settle(name, known, result);
     await this.#heedSince(name, before);

@@ -1,6 +1,5 @@
 import {
   CacheError,
-  digestOf,
   type EntryMetadata,
   type ListOptions,
   type OrderedStore,
@@ -101,7 +100,7 @@ export class SpareStorage extends StorageDriver {
       this.#onTrouble(error);
       const entry = await entryOf();
       if (!entry) return;
-      const digest = entry.metadata.digest ?? (await digestOf(entry.body));
+      const digest = entry.metadata.digest ?? (await this.digest(entry.body));
       const metadata = { ...entry.metadata, size: entry.body.length, digest };
       this.#spare.set(key, { body: entry.body, metadata }, entry.body.length);
     }

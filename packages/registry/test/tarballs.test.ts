@@ -22,6 +22,18 @@ import {
 
 const BYTES = Buffer.from(noise(3_000));
 
+/** A backend that is done with a write when the gate is opened. */
+function slowBackend() {
+  const backend = new MemoryBlobBackend();
+  const gate = Promise.withResolvers<void>();
+  const write = backend.write.bind(backend);
+  backend.write = async (...args) => {
+    await write(...args);
+    await gate.promise;
+  };
+  return { backend, gate };
+}
+
 describe('a tarball', () => {
   it('is fetched once, kept, and served from the store from then on', async () => {
     const streaming = originOf(answer(BYTES));
@@ -154,13 +166,7 @@ describe('a tarball', () => {
   });
 
   it('is all sent when it was found to be right, not when it is kept', async () => {
-    const backend = new MemoryBlobBackend();
-    const gate = Promise.withResolvers<void>();
-    const write = backend.write.bind(backend);
-    backend.write = async (...args) => {
-      await write(...args);
-      await gate.promise;
-    };
+    const { backend, gate } = slowBackend();
     const { open, tarballs } = sceneOf({
       streaming: originOf(answer(BYTES)),
       dist: distFor(BYTES),
@@ -178,13 +184,7 @@ describe('a tarball', () => {
 
   it('is all sent only when it is kept, where the store is far behind', async () => {
     const bytes = Buffer.from(noise(17 * 1024 * 1024));
-    const backend = new MemoryBlobBackend();
-    const gate = Promise.withResolvers<void>();
-    const write = backend.write.bind(backend);
-    backend.write = async (...args) => {
-      await write(...args);
-      await gate.promise;
-    };
+    const { backend, gate } = slowBackend();
     const { open } = sceneOf({
       streaming: originOf(answer(bytes)),
       dist: distFor(bytes),

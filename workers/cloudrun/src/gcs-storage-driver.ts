@@ -103,12 +103,16 @@ export class GCSStorageDriver extends StorageDriver {
     await this.#bucket.close();
   }
 
+  override async digest(body: Uint8Array): Promise<string> {
+    return `sha512-${hash('sha512', body, 'base64')}`;
+  }
+
   async #read(key: string): Promise<(StoredEntry & { version: string }) | undefined> {
     assertKey(key, this.maxKeyBytes);
     const object = await readObject(this.#bucket, nameOf(key));
     if (!object) return undefined;
     const { version, modifiedAt, metadata: said, bytes: body } = object;
-    const digest = `sha512-${hash('sha512', body, 'base64')}`;
+    const digest = await this.digest(body);
     const metadata = parse(said[METADATA]) ?? { storedAt: modifiedAt, encoding: 'identity', size: body.length, digest };
     if (metadata.digest !== digest && !matches(body, metadata.digest)) {
       throw new CacheError('ERR_CORRUPT', `the entry ${key} is not what was stored; delete it, or fetch it again`);
@@ -131,7 +135,7 @@ export class GCSStorageDriver extends StorageDriver {
         `${key}: ${body.length} bytes are over what ${this.#bucket.url} takes as one object`,
       );
     }
-    const digest = metadata.digest ?? `sha512-${hash('sha512', body, 'base64')}`;
+    const digest = metadata.digest ?? (await this.digest(body));
     const said = { ...metadata, size: body.length, digest };
     const done = await this.#bucket.put(name, body, {
       metadata: { [METADATA]: ascii(JSON.stringify(said)) },

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 
-/** The bytes' SHA-256 as a subresource-integrity string. */
-export function bodyDigest(body: Uint8Array): string {
-  return `sha256-${hash('sha256', body, 'base64')}`;
+/** The bytes' hash, SHA-256 unless told, as a subresource-integrity string. */
+export function bodyDigest(body: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): string {
+  return `${algorithm}-${hash(algorithm, body, 'base64')}`;
 }
 
 /** Whether the bytes are those of a digest; a digest of a kind unknown here says nothing. */

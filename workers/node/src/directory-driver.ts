@@ -7,7 +7,6 @@ import {
   StorageDriver,
 } from '@_all_docs/cache';
 import type { Clock } from '@_all_docs/http';
-import { bodyDigest } from './body-digest.js';
 import { type CacheDirectory, openCacheDirectory, type StoreKind } from './cache-directory.js';
 import { systemClock } from './clock.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
@@ -54,10 +53,6 @@ export abstract class DirectoryDriver extends StorageDriver {
     const directory = await this.#opening?.catch(() => undefined);
     directory?.close();
     this.#opening = undefined;
-  }
-
-  override async digest(body: Uint8Array): Promise<string> {
-    return bodyDigest(body);
   }
 
   protected override async decode(body: Uint8Array, encoding: EntryEncoding): Promise<Uint8Array> {

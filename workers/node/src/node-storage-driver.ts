@@ -6,7 +6,7 @@ import {
   prefixRange,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { matchesDigest } from './body-digest.js';
+import { bodyDigest, matchesDigest } from './body-digest.js';
 import { CacacheWriter, contentPath } from './cacache-writer.js';
 import { ENTRY } from './cache-directory.js';
 import { DirectoryDriver, type NodeStorageOptions } from './directory-driver.js';
@@ -76,6 +76,11 @@ export class NodeStorageDriver extends DirectoryDriver {
     } catch (error) {
       throw readError(key, error);
     }
+  }
+
+  /** What cacache goes by. */
+  override async digest(body: Uint8Array): Promise<string> {
+    return bodyDigest(body, 'sha512');
   }
 
   async write(key: string, { body, metadata }: StoredEntry): Promise<void> {

@@ -59,6 +59,10 @@ export class SqliteStorageDriver extends DirectoryDriver {
     return row && (JSON.parse(row['metadata'] as string) as EntryMetadata);
   }
 
+  override async digest(body: Uint8Array): Promise<string> {
+    return bodyDigest(body);
+  }
+
   async write(key: string, { body, metadata }: StoredEntry): Promise<void> {
     assertKey(key, this.maxKeyBytes);
     const text = JSON.stringify({ ...metadata, size: body.length, digest: metadata.digest ?? bodyDigest(body) });
