@@ -12,6 +12,8 @@ interface Preference {
   place: number;
 }
 
+/** All that may stand for gzip in `Accept-Encoding`. */
+const GZIP = ['gzip', 'x-gzip', '*'];
 const NOTHING: Preference = { quality: 0, place: Number.POSITIVE_INFINITY };
 
 /**
@@ -19,7 +21,7 @@ const NOTHING: Preference = { quality: 0, place: Number.POSITIVE_INFINITY };
  * beats JSON in quality, or in order among equals. Full for everything else: clients exist that ask for neither, so 406 is never said.
  */
 export function negotiateForm(accept: string | undefined): PackumentForm {
-  if (accept === undefined || !/install-v1\+json/i.test(accept)) return 'full';
+  if (accept === undefined || !accept.toLowerCase().includes('install-v1+json')) return 'full';
   const ranges = parseList(accept);
   const short = ranges.get(MEDIA_TYPE.abbreviated) ?? NOTHING;
   const full = ranges.get('application/json') ?? ranges.get('application/*') ?? ranges.get('*/*') ?? NOTHING;
@@ -33,7 +35,10 @@ export function negotiateForm(accept: string | undefined): PackumentForm {
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   if (acceptEncoding === undefined) return false;
   // Nearly all clients name codings without weights.
-  if (!acceptEncoding.includes(';')) return /(?:^|,)\s*(?:(?:x-)?gzip|\*)\s*(?:,|$)/i.test(acceptEncoding);
+  if (!acceptEncoding.includes(';')) {
+    const codings = acceptEncoding.toLowerCase().split(',');
+    return codings.some((coding) => GZIP.includes(coding.trim()));
+  }
   const codings = parseList(acceptEncoding);
   const gzip = codings.get('gzip') ?? codings.get('x-gzip') ?? codings.get('*') ?? NOTHING;
   const plain = codings.get('identity') ?? NOTHING;

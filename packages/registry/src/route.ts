@@ -1,5 +1,6 @@
 import { PackumentError, parsePackageName } from '@_all_docs/packument/keys';
 import { RegistryError } from './errors.js';
+import { isPlain } from './plain.js';
 import { isTarballFile } from './tarball-url.js';
 
 /** What a request target asks for. Names, versions and files are decoded; `query` is as it came, without its mark. */
@@ -19,8 +20,7 @@ export type Route =
 /** No name, version or file that exists comes near these, however it is spelled. */
 const LONGEST_TARGET = 4_096;
 const LONGEST_NAME = 512;
-/** What nearly every request is for, told at once: a name of which nothing is encoded, and nothing else. */
-const PLAIN_NAME = /^[a-z0-9][a-z0-9._-]{0,200}$/i;
+const LONGEST_PLAIN = 201;
 
 /**
  * Reads a raw request target (dots and percent escapes as they came; no URL library has touched it). Below `prefix` all
@@ -30,9 +30,11 @@ const PLAIN_NAME = /^[a-z0-9][a-z0-9._-]{0,200}$/i;
  */
 export function parseRoute(target: string, prefix: string): Route {
   if (target.length > LONGEST_TARGET) throw bad(target, 'is too long');
-  const mark = target.search(/[?#]/);
-  const path = mark === -1 ? target : target.slice(0, mark);
-  const query = mark === -1 || target[mark] === '#' ? '' : target.slice(mark + 1);
+  const fragment = target.indexOf('#');
+  const asked = fragment === -1 ? target : target.slice(0, fragment);
+  const mark = asked.indexOf('?');
+  const path = mark === -1 ? asked : asked.slice(0, mark);
+  const query = mark === -1 ? '' : asked.slice(mark + 1);
   if (path === prefix || `${path}/` === prefix) return { kind: 'root' };
   if (path.startsWith(prefix)) return below(path.slice(prefix.length), query);
   const route = path.startsWith('/') && path.length > 1 ? below(path.slice(1), query) : undefined;
@@ -40,7 +42,8 @@ export function parseRoute(target: string, prefix: string): Route {
 }
 
 function below(path: string, query: string): Route {
-  if (PLAIN_NAME.test(path)) return { kind: 'packument', name: path };
+  // What nearly every request is for, told at once: a name of which nothing is encoded, and nothing else.
+  if (path.length <= LONGEST_PLAIN && isPlain(path)) return { kind: 'packument', name: path };
   const raw = path.split('/');
   // `-` alone is a package, and `-/-/` can only be a tarball of it; everything else below `-/` is the API.
   if (raw[0] === '-' && raw.length > 1 && raw[1] !== '-') return api(path.slice(2), query);

@@ -21,10 +21,12 @@ export interface Settings {
   cacheControl: string;
 }
 
+const DEFAULT_PREFIX = '/npm/';
+
 /** Options with their defaults, for a registry as `encodeOrigin` spells it. `ERR_BAD_OPTION` for what cannot be. */
 export function settle(options: RegistryOptions, origin: string): Settings {
-  const { prefix = '/npm/', publicUrl } = options;
-  if (!/^\/(?:[\w.~-]+\/)*$/.test(prefix)) {
+  const { prefix = DEFAULT_PREFIX, publicUrl } = options;
+  if (prefix !== DEFAULT_PREFIX && !/^\/(?:[\w.~-]+\/)*$/.test(prefix)) {
     throw new RegistryError('ERR_BAD_OPTION', `not a path prefix: ${prefix}; it begins and ends with a slash`);
   }
   return {

@@ -1,7 +1,7 @@
 import { hex } from '@_all_docs/cache';
 import { HttpError } from '@_all_docs/http';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { edge, WatchedStorage } from './_edge.ts';
 import { ABBREVIATED, all, answer, documentOf, FULL, settled } from './_replica.ts';
 
@@ -44,6 +44,22 @@ describe('a document that is held', () => {
     const keys = await all(it.storage.list());
     expect(keys).toEqual([expect.stringMatching(/^v1:packument:/)]);
   });
+
+  test.each([FULL, ABBREVIATED])(
+    'is sent as %s without a regular expression: on a host that compiles nothing, the first one is a twentieth of the answer',
+    async (accept) => {
+      const it = held();
+      const headers: Record<string, string> = { ...GZIP, accept, host: 'replica.test:8080' };
+      await it.ask('/npm/express', { headers });
+      const exec = vi.spyOn(RegExp.prototype, 'exec');
+      const get = (name: string) => headers[name] ?? null;
+      const request = { method: 'GET', url: 'http://replica.test:8080/npm/express', headers: { get }, body: null };
+      const { status } = await it.registry.answer(request, '/npm/express');
+      const ran = exec.mock.contexts.map(String);
+      exec.mockRestore();
+      expect([status, ran]).toEqual([200, []]);
+    },
+  );
 
   test('304 is said from its metadata: its body is let go unread', async () => {
     const { ask, storage } = held();

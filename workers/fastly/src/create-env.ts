@@ -1,4 +1,5 @@
-import type { Clock } from '@_all_docs/http';
+import type { BlobBackend } from '@_all_docs/content';
+import type { Clock, Transport } from '@_all_docs/http';
 import type { EdgeEnv } from '@_all_docs/registry/edge';
 import { type BackendFor, createBackends } from './backends.js';
 import { hostClock } from './clock.js';
@@ -62,14 +63,23 @@ export interface FastlyParts {
 /** {@link createEnv} out of what it opens. */
 export function composeEnv({ settings, store, backendFor, waitUntil }: FastlyParts): FastlyEnv {
   const { registry, origin = registry } = settings;
+  let blobs: BlobBackend | undefined;
+  let transport: Transport | undefined;
   return {
     origin,
     registry,
     settings,
     backendFor,
     storage: new FastlyStorageDriver(store),
-    blobs: new KvBlobBackend(store),
-    transport: collapsing(backendTransport(backendFor)),
+    // Made when they are needed first: a hit needs neither.
+    get blobs() {
+      blobs ??= new KvBlobBackend(store);
+      return blobs;
+    },
+    get transport() {
+      transport ??= collapsing(backendTransport(backendFor));
+      return transport;
+    },
     streaming: backendStreaming(backendFor),
     hashers: hostHashers,
     codec: hostCodec,

@@ -34,6 +34,10 @@ export async function guard<T>(code: CacheErrorCode, key: string, work: () => Pr
   try {
     return await work();
   } catch (cause) {
-    throw new CacheError(code, `${key}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw storageError(code, key, cause);
   }
+}
+
+export function storageError(code: CacheErrorCode, key: string, cause: unknown): CacheError {
+  return new CacheError(code, `${key}: ${cause instanceof Error ? cause.message : cause}`, { cause });
 }

@@ -11,7 +11,16 @@ import { readSecret } from './stores.js';
 import { doWork, readWork } from './work.js';
 
 const WORK_SECRET = 'work_token';
-const LISTED = /^\/(?:registry\/?)?(?:_all_docs|_changes)?$/;
+/** What the listing answers, with and without CouchDB's name of the database. */
+const LISTED = new Set([
+  '',
+  'registry',
+  'registry/',
+  '_all_docs',
+  '_changes',
+  'registry/_all_docs',
+  'registry/_changes',
+]);
 /** Nothing is followed here: what was pushed is what there is. */
 const noChanges: ChangeSource = {
   head: async () => undefined,
@@ -34,7 +43,8 @@ export async function handle(request: Request, waitUntil: (promise: Promise<unkn
 
 /** The same before it is the host's. Throws, or rejects with, the trouble there was. */
 export function answer(request: Request, target: string, env: FastlyEnv): Answer | Promise<Answer> {
-  const path = target.replace(/\?.*/s, '');
+  const query = target.indexOf('?');
+  const path = query === -1 ? target : target.slice(0, query);
   if (path === '/health' || path === '/livez' || path === '/readyz') {
     env.backendFor(env.registry);
     return jsonAnswer(200, { status: 'ok' });
@@ -45,7 +55,7 @@ export function answer(request: Request, target: string, env: FastlyEnv): Answer
   if (path === '/work') return work(request, env, registry);
   // Its body is an async iterable: `platform.ts` sees to that.
   const asked = request as unknown as AnswerRequest;
-  return LISTED.test(path) ? list(asked, target, env, registry) : registry.answer(asked, target);
+  return LISTED.has(path.slice(1)) ? list(asked, target, env, registry) : registry.answer(asked, target);
 }
 
 /** `/`, `/_all_docs` and `/_changes`, from the listing that was pushed; the registry's answer where none was. */

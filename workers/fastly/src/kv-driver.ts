@@ -9,7 +9,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import { guard, pack, unpack, whole } from './entry.js';
+import { guard, pack, storageError, unpack, whole } from './entry.js';
 import type { KvEntry, KvPutOptions, KvStore } from './host.js';
 import { fromKvKey, toKvKey } from './kv-key.js';
 import { deleteKv, listKv, MAX_VALUE_BYTES } from './kv-store.js';
@@ -30,23 +30,21 @@ export class FastlyStorageDriver extends StorageDriver {
     this.#store = store;
   }
 
-  async read(key: string): Promise<StoredEntry | undefined> {
-    const found = await this.#find(key);
-    if (!found) return undefined;
-    const buffer = await guard('ERR_STORAGE_READ', key, () => found.arrayBuffer());
-    return whole(key, unpack(key, found.metadataText()), buffer);
+  read(key: string): Promise<StoredEntry | undefined> {
+    return this.#find(key, async (found) => {
+      const buffer = await guard('ERR_STORAGE_READ', key, () => found.arrayBuffer());
+      return whole(key, unpack(key, found.metadataText()), buffer);
+    });
   }
 
   /** One look-up; the body stays with the host. */
-  async head(key: string): Promise<EntryMetadata | undefined> {
-    const found = await this.#find(key);
-    return found ? unpack(key, found.metadataText()) : undefined;
+  head(key: string): Promise<EntryMetadata | undefined> {
+    return this.#find(key, (found) => unpack(key, found.metadataText()));
   }
 
   /** One look-up; a body that goes straight into an answer never comes into this sandbox. */
-  override async open(key: string): Promise<OpenedEntry | undefined> {
-    const found = await this.#find(key);
-    return found ? opened(unpack(key, found.metadataText()), found.body) : undefined;
+  override open(key: string): Promise<OpenedEntry | undefined> {
+    return this.#find(key, (found) => opened(unpack(key, found.metadataText()), found.body));
   }
 
   async write(key: string, entry: StoredEntry): Promise<void> {
@@ -85,9 +83,16 @@ export class FastlyStorageDriver extends StorageDriver {
     }
   }
 
-  #find(key: string): Promise<KvEntry | null> {
+  /** One look-up, and what is made of what it finds. */
+  async #find<Value>(key: string, make: (found: KvEntry) => Value | Promise<Value>): Promise<Value | undefined> {
     const kvKey = assertKv(key);
-    return guard('ERR_STORAGE_READ', key, () => this.#store.get(kvKey));
+    let found: KvEntry | null;
+    try {
+      found = await this.#store.get(kvKey);
+    } catch (cause) {
+      throw storageError('ERR_STORAGE_READ', key, cause);
+    }
+    return found ? make(found) : undefined;
   }
 
   async #put(key: string, entry: StoredEntry, options: KvPutOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { byBytes } from '../../../test/contract/_bytes.ts';
 import { AWKWARD_NAMES } from '../../../test/contract/names.ts';
 import { fromKvKey, toKvKey } from '../src/kv-key.ts';
@@ -42,6 +42,14 @@ describe('a key in the KV Store', () => {
       fc.property(key(), key(), (a, b) => toKvKey(b).startsWith(toKvKey(a)) === b.startsWith(a)),
       options,
     );
+  });
+
+  it('of ours is made without a regular expression: the first one is a twentieth of a hit', () => {
+    const exec = vi.spyOn(RegExp.prototype, 'exec');
+    for (const text of ['v1:packument:npm:657870', 'v1:derived:https%3A%2F%2Fa-b.test%3A80:61:62']) toKvKey(text);
+    const { length } = exec.mock.calls;
+    exec.mockRestore();
+    expect(length).toBe(0);
   });
 
   it('of ours is readable: only the dots of a host are written otherwise', () => {
