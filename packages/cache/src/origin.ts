@@ -5,22 +5,7 @@ import { CacheError } from './errors.js';
  * no credentials, no fragment, no single trailing slash. `npm` stays `npm`. `ERR_BAD_ORIGIN` for anything but http(s).
  */
 export function normalizeOrigin(origin: string): string {
-  if (origin === 'npm') return origin;
-  let url: URL;
-  try {
-    url = new URL(origin);
-  } catch (cause) {
-    throw new CacheError('ERR_BAD_ORIGIN', `not a registry URL: ${origin}; it must begin with https:// or http://`, {
-      cause,
-    });
-  }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new CacheError('ERR_BAD_ORIGIN', `not a registry URL: ${origin}; it must begin with https:// or http://`);
-  }
-  // One slash only: `http://h/a//` names another path than `http://h/a/`.
-  const { pathname } = url;
-  const path = pathname.endsWith('/') && !pathname.endsWith('//') ? pathname.slice(0, -1) : pathname;
-  return `${url.protocol}//${url.host}${path}${url.search}`;
+  return origin === 'npm' ? origin : spell(parse(origin));
 }
 
 /**
@@ -28,8 +13,9 @@ export function normalizeOrigin(origin: string): string {
  * Readable, free of `:`, and injective: two registries never share it.
  */
 export function encodeOrigin(origin: string): string {
-  const normalized = normalizeOrigin(origin);
-  return normalized === 'npm' || isNpm(normalized) ? 'npm' : encodeURIComponent(normalized);
+  if (origin === 'npm') return origin;
+  const url = parse(origin);
+  return isNpm(url) ? 'npm' : encodeURIComponent(spell(url));
 }
 
 /** The normalised URL that {@link encodeOrigin} was given, or `npm`. */
@@ -43,18 +29,41 @@ export function decodeOrigin(encoded: string): string {
   throw new CacheError('ERR_BAD_KEY', `not an origin as keys spell it: ${encoded.slice(0, 200)}`);
 }
 
-/** Whether a normalised URL is the public npm registry or its replication host, told by the host's labels. */
-function isNpm(normalized: string): boolean {
-  if (!normalized.includes('.npmjs.')) return false;
-  const { hostname, port, pathname, search } = new URL(normalized);
-  const [first, second, top, ...more] = hostname.split('.');
+function parse(origin: string): URL {
+  let url: URL | undefined;
+  let cause: unknown;
+  try {
+    url = new URL(origin);
+  } catch (error) {
+    cause = error;
+  }
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
+  throw new CacheError('ERR_BAD_ORIGIN', `not a registry URL: ${origin}; it must begin with https:// or http://`, {
+    cause,
+  });
+}
+
+function spell(url: URL): string {
+  return `${url.protocol}//${url.host}${pathOf(url)}${url.search}`;
+}
+
+/** Without one slash at its end, and one only: `http://h/a//` names another path than `http://h/a/`. */
+function pathOf({ pathname }: URL): string {
+  return pathname.endsWith('/') && !pathname.endsWith('//') ? pathname.slice(0, -1) : pathname;
+}
+
+/** Whether a URL is that of the public npm registry or of its replication host, told by the host's labels. */
+function isNpm(url: URL): boolean {
+  if (!url.hostname.includes('.npmjs.')) return false;
+  const [first, second, top, ...more] = url.hostname.split('.');
+  const path = pathOf(url);
   return (
     (first === 'registry' || first === 'replicate') &&
     second === 'npmjs' &&
     (top === 'org' || top === 'com') &&
     more.length === 0 &&
-    port === '' &&
-    search === '' &&
-    (pathname === '/' || pathname === '/registry')
+    url.port === '' &&
+    url.search === '' &&
+    (path === '' || path === '/registry')
   );
 }
