@@ -30,17 +30,18 @@ export function hostBase(host: string | undefined, scheme: string, prefix: strin
 function isPlainHost(host: string): boolean {
   const colon = host.indexOf(':');
   const name = colon === -1 ? host : host.slice(0, colon);
-  return isPlain(name) && !name.endsWith('.') && !name.endsWith('-') && (colon === -1 || isPort(host.slice(colon + 1)));
+  if (!isPlain(name) || name.endsWith('.') || name.endsWith('-')) return false;
+  const port = Number(host.slice(name.length + 1));
+  return colon === -1 || (isPort(port) && host === `${name}:${port}`);
 }
 
 function isHost(host: string): boolean {
   const match = HOST.exec(host);
-  return match !== null && (match[1] === undefined || isPort(String(Number(match[1]))));
+  return match !== null && (match[1] === undefined || isPort(Number(match[1])));
 }
 
-function isPort(text: string): boolean {
-  const port = Number(text);
-  return String(port) === text && Number.isInteger(port) && port > 0 && port <= 65_535;
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port > 0 && port <= 65_535;
 }
 
 /** What our own tarball URLs begin with for a client; empty where they stay as written, `undefined` where its Host is none. */

@@ -35,10 +35,8 @@ export async function dispatch(
 ): Promise<Answer> {
   try {
     const route = parseRoute(target, options.prefix);
-    const { method } = request;
-    const isPosted = route.kind === 'advisories' || route.kind === 'audits';
-    const isAllowed = isPosted ? method === 'POST' : method === 'GET' || method === 'HEAD';
-    if (!isAllowed) return refuse(method, isPosted ? 'POST' : 'GET, HEAD', options.registry);
+    const allowed = route.kind === 'advisories' || route.kind === 'audits' ? 'POST' : 'GET, HEAD';
+    if (!allowed.split(', ').includes(request.method)) return refuse(request.method, allowed, options.registry);
     return await answerRoute(answerers, route, request, target);
   } catch (error) {
     const answer = errorAnswer(error);

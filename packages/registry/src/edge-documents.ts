@@ -44,9 +44,7 @@ export class EdgeDocuments {
     const key = keys.form(name, form);
     const entry = key === undefined ? undefined : await store.open(key);
     const digest = entry && (keys.isSource(form) ? entry.metadata.digest : digestIn(entry.metadata.etag));
-    // Where nobody tells of removals nothing is waited for.
-    const isGone = entry && store.removals && (await store.removals.isRemoved(name, entry.metadata.storedAt));
-    if (!entry || digest === undefined || isGone) {
+    if (!entry || digest === undefined || (await store.isRemoved(name, entry.metadata.storedAt))) {
       await entry?.cancel();
       return (await pull()).sources.open(name, form);
     }

@@ -130,7 +130,7 @@ export class EdgeSources {
       const absent = await this.#store.absence(name, this.#settings.notFoundMs);
       return absent === undefined ? this.#renew(name) : undefined;
     }
-    if (await this.#store.removals?.isRemoved(name, held.metadata.storedAt)) return this.#renew(name, held, true);
+    if (await this.#store.isRemoved(name, held.metadata.storedAt)) return this.#renew(name, held, true);
     if (this.#isFresh(held.metadata)) return { ...held, how: 'hit' };
     this.#store.behind(name, this.#renewOnce(name, held));
     return { ...held, how: 'stale' };
@@ -145,7 +145,7 @@ export class EdgeSources {
     const { flight = (_key, work) => work() } = this.#env;
     const work = flight(`document:${fresh}:${name}`, async () => {
       // What the feed has news of may be in those caches as it was before.
-      const isNews = fresh || ((await this.#store.removals?.isRemoved(name, 0)) ?? false);
+      const isNews = fresh || (await this.#store.isRemoved(name, 0));
       return this.#fetch(name, held, isNews);
     });
     return patiently(this.#env, this.#settings.patienceMs, name, work);

@@ -5,7 +5,7 @@ import {
   StorageDriver,
   type StoredEntry,
 } from '@_all_docs/cache';
-import type { EdgeEnv, Removals } from './edge-env.js';
+import type { EdgeEnv } from './edge-env.js';
 import type { EdgeKeys } from './edge-keys.js';
 
 const KEEP_MS = 30 * 86_400_000;
@@ -15,15 +15,12 @@ const KEEP_MS = 30 * 86_400_000;
  * miss, a write that fails is one that was not made; both are logged.
  */
 export class EdgeStore {
-  /** What must not be shown though it is stored; `undefined` where nobody tells. */
-  readonly removals: Removals | undefined;
   readonly #env: EdgeEnv;
   readonly #keepMs: number;
   readonly #keys: EdgeKeys;
   #driver: StorageDriver | undefined;
 
   constructor(env: EdgeEnv, keys: EdgeKeys, keepMs = KEEP_MS) {
-    this.removals = env.removals;
     this.#env = env;
     this.#keepMs = keepMs;
     // What is a driver already need not be waited for.
@@ -56,6 +53,11 @@ export class EdgeStore {
   /** When what is stored now may go by itself. */
   expiry(): number {
     return this.#env.clock.now() + this.#keepMs;
+  }
+
+  /** Whether what was stored of a package at that time must not be shown: see `Removals`. */
+  isRemoved(name: string, storedAt: number): boolean | Promise<boolean> {
+    return this.#env.removals?.isRemoved(name, storedAt) ?? false;
   }
 
   /** The status with which the origin said, within so many milliseconds, that it has no such thing; `undefined` else. */

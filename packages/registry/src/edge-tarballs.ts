@@ -46,7 +46,7 @@ export class EdgeTarballs {
     const place = { key: keys.tarball(name, file), name, file };
     const entry = await store.read(place.key);
     const row = entry && (JSON.parse(new TextDecoder().decode(entry.body)) as TarballRow);
-    if (!row || (await store.removals?.isRemoved(name, row.at))) {
+    if (!row || (await store.isRemoved(name, row.at))) {
       const { tarballs } = await pull();
       const found = await tarballs.open(place, row);
       return found && 'row' in found ? this.#atRest(place, found.row) : found;

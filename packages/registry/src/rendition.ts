@@ -1,4 +1,4 @@
-import { hex } from '@_all_docs/cache';
+import { fingerprint, hex } from '@_all_docs/cache';
 import type { DeriveOptions } from './derive.js';
 
 /** Changes whenever the same document would be made into other bytes: what older code made is then made anew. */
@@ -34,7 +34,11 @@ export function markOf(digest: string): string {
 
 /** Strong: made of the stored bytes' digest and of everything that is done to them. */
 export function etagOf({ part, gzip, base }: VariantKey, digest: string): string {
-  const start = digest.indexOf('-') + 1;
+  const bytes = digest
+    .slice(digest.indexOf('-') + 1, digest.indexOf('-') + 28)
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
   const form = `${part[0]}${RENDITION}${gzip ? 'z' : ''}`;
-  return `"${digest.slice(start, start + 27)}-${form}${base === '' ? '' : `-${btoa(base)}`}"`;
+  return `"${bytes}-${form}${base === '' ? '' : `-${fingerprint(base)}`}"`;
 }

@@ -198,7 +198,7 @@ describe('validators', () => {
     await hold(documentOf('express'));
     const before = await etags();
     expect(new Set(before).size).toBe(8);
-    for (const etag of before) expect(etag).toMatch(/^"[\x21\x23-\x7e]+"$/);
+    for (const etag of before) expect(etag).toMatch(/^"[\w-]+"$/);
     expect(await etags()).toEqual(before);
     await hold(documentOf('express', { '1.0.1': {} }));
     expect(new Set([...before, ...(await etags())]).size).toBe(16);

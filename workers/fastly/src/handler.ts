@@ -11,16 +11,7 @@ import { readSecret } from './stores.js';
 import { doWork, readWork } from './work.js';
 
 const WORK_SECRET = 'work_token';
-/** What the listing answers, with and without CouchDB's name of the database. */
-const LISTED = new Set([
-  '',
-  'registry',
-  'registry/',
-  '_all_docs',
-  '_changes',
-  'registry/_all_docs',
-  'registry/_changes',
-]);
+const LISTED = /^\/(?:registry\/?)?(?:_all_docs|_changes)?$/;
 /** Nothing is followed here: what was pushed is what there is. */
 const noChanges: ChangeSource = {
   head: async () => undefined,
@@ -55,7 +46,9 @@ export function answer(request: Request, target: string, env: FastlyEnv): Answer
   if (path === '/work') return work(request, env, registry);
   // Its body is an async iterable: `platform.ts` sees to that.
   const asked = request as unknown as AnswerRequest;
-  return LISTED.has(path.slice(1)) ? list(asked, target, env, registry) : registry.answer(asked, target);
+  // Told of npm's routes by their prefix: a hit's first regular expression would be a twentieth of it.
+  const isListed = !path.startsWith('/npm/') && LISTED.test(path);
+  return isListed ? list(asked, target, env, registry) : registry.answer(asked, target);
 }
 
 /** `/`, `/_all_docs` and `/_changes`, from the listing that was pushed; the registry's answer where none was. */

@@ -13,7 +13,7 @@ export interface FastlySettings {
   options: EdgeOptions;
 }
 
-const NOT_IN_URL = [' ', '\t', '\n', '\r', '?', '#'];
+const URL_TEXT = /^https?:\/\/[^/\s?#]+(\/[^\s?#]*)?$/;
 
 /** `ERR_BAD_SETTING`, with the item's name, for what is missing or cannot be. */
 export function readSettings(config: ConfigStoreReader): FastlySettings {
@@ -42,10 +42,15 @@ function url(config: ConfigStoreReader, item: string): string | undefined {
   throw bad(item, `is no URL: ${JSON.stringify(text)}`, '<URL>');
 }
 
-/** By what it begins with and lacks: each request reads it, and its first regular expression would be a twentieth of it. */
 function isUrl(text: string): boolean {
+  return isPlainUrl(text) || URL_TEXT.test(text);
+}
+
+/** What nearly every one is: each request reads it, and its first regular expression would be a twentieth of it. */
+function isPlainUrl(text: string): boolean {
   const rest = text.startsWith('https://') ? text.slice(8) : text.startsWith('http://') ? text.slice(7) : '';
-  return rest !== '' && !rest.startsWith('/') && !NOT_IN_URL.some((character) => text.includes(character));
+  if (rest === '' || rest.startsWith('/') || rest.includes('?') || rest.includes('#')) return false;
+  return rest.isWellFormed() && encodeURI(rest) === rest;
 }
 
 function seconds(config: ConfigStoreReader, item: string): number | undefined {
