@@ -1,6 +1,5 @@
 import type { HeaderLookup } from './conditional.js';
 import { RegistryError } from './errors.js';
-import { isPlain } from './plain.js';
 import type { Settings } from './settings.js';
 
 /** RFC 3986 host with an optional port, as a Host header may have it; underscores are common inside of container networks. */
@@ -22,26 +21,10 @@ export function configuredBase(publicUrl: string, prefix: string): string {
 
 /** The base of our own URLs from a Host header; `undefined` for anything that is no host. */
 export function hostBase(host: string | undefined, scheme: string, prefix: string): string | undefined {
-  if (host === undefined || host.length > LONGEST_HOST || !(isPlainHost(host) || isHost(host))) return undefined;
-  return `${scheme}://${host.toLowerCase()}${prefix}`;
-}
-
-/** What nearly every host is: see {@link isPlain}. Not all that {@link isHost} is. */
-function isPlainHost(host: string): boolean {
-  const colon = host.indexOf(':');
-  const name = colon === -1 ? host : host.slice(0, colon);
-  if (!isPlain(name) || name.endsWith('.') || name.endsWith('-')) return false;
-  const port = Number(host.slice(name.length + 1));
-  return colon === -1 || (isPort(port) && host === `${name}:${port}`);
-}
-
-function isHost(host: string): boolean {
+  if (host === undefined || host.length > LONGEST_HOST) return undefined;
   const match = HOST.exec(host);
-  return match !== null && (match[1] === undefined || isPort(Number(match[1])));
-}
-
-function isPort(port: number): boolean {
-  return Number.isInteger(port) && port > 0 && port <= 65_535;
+  if (!match || (match[1] !== undefined && (Number(match[1]) === 0 || Number(match[1]) > 65_535))) return undefined;
+  return `${scheme}://${host.toLowerCase()}${prefix}`;
 }
 
 /** What our own tarball URLs begin with for a client; empty where they stay as written, `undefined` where its Host is none. */

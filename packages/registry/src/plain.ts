@@ -1,5 +1,5 @@
 /**
- * Whether a text is what nearly every package name and host is: letters, digits, dots, hyphens and underscores, the first
+ * Whether a text is what nearly every package name is: letters, digits, dots, hyphens and underscores, the first
  * one a letter or digit. By character: where nothing is compiled, a request's first regular expression is a twentieth of it.
  */
 export function isPlain(text: string): boolean {

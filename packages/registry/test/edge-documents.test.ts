@@ -48,7 +48,8 @@ describe('a document that is held', () => {
   test.each([FULL, ABBREVIATED])(
     'is sent as %s without a regular expression: on a host that compiles nothing, the first one is a twentieth of the answer',
     async (accept) => {
-      const it = held();
+      const it = edge({ options: { tarballHost: 'origin' } });
+      it.origin.say('/express', answer(JSON.stringify(express)));
       const headers: Record<string, string> = { ...GZIP, accept, host: 'replica.test:8080' };
       await it.ask('/npm/express', { headers });
       const exec = vi.spyOn(RegExp.prototype, 'exec');

@@ -11,7 +11,7 @@ const ITEMS: Record<string, string> = { registry: REGISTRY, origin: REGISTRY, ma
 const TARBALL_HOSTS = ['origin', 'self'];
 const TARGETS = ['/npm/name', '/npm/@scope%2fname', '/npm/-/ping'];
 const HEADERS: Record<string, string> = {
-  host: 'edge.example.test:8080',
+  host: 'edge.example.test',
   'user-agent': 'npm/1',
   accept: 'application/json',
   'accept-encoding': 'gzip',
