@@ -3,16 +3,13 @@ export type HeaderLookup = (name: string) => string | undefined;
 
 /**
  * Whether a client holds what it would be sent (RFC 9110, section 13.2.2): `If-None-Match` by weak comparison, and only
- * without it `If-Modified-Since`. `modifiedAt` is epoch milliseconds; `undefined` when it is not known.
+ * without it `If-Modified-Since`. `lastModified` is an HTTP date; `undefined` when it is not known.
  */
-export function isUnchanged(headers: HeaderLookup, etag: string, modifiedAt: number | undefined): boolean {
+export function isUnchanged(headers: HeaderLookup, etag: string, lastModified: string | undefined): boolean {
   const match = headers('if-none-match');
   if (match !== undefined) return match === etag || matches(match, etag);
   const since = headers('if-modified-since');
-  if (since === undefined || modifiedAt === undefined) return false;
-  const date = Date.parse(since);
-  // HTTP dates have whole seconds.
-  return !Number.isNaN(date) && Math.floor(modifiedAt / 1000) * 1000 <= date;
+  return since !== undefined && lastModified !== undefined && Date.parse(lastModified) <= Date.parse(since);
 }
 
 /** Whether a list of entity tags names this one, or all. */

@@ -127,7 +127,7 @@ export class DocumentAnswers {
         return notFound();
       }
       const variant = this.#variant(found, { ...(await this.#choose(route, found, headers)), base });
-      const unchanged = isUnchanged(headers, variant.etag, variant.modifiedAt);
+      const unchanged = isUnchanged(headers, variant.etag, variant.lastModified);
       const body = unchanged ? undefined : await this.#load(variant, found);
       if (!unchanged && body === undefined) continue;
       this.#count(found, unchanged);
@@ -140,7 +140,7 @@ export class DocumentAnswers {
   #fromMemory(variant: Variant, found: Found, method: string, headers: HeaderLookup): HotAnswer | undefined {
     const { counters, settings } = this.#parts;
     const answers = variant.prepare(found, settings);
-    const unchanged = isUnchanged(headers, variant.etag, variant.modifiedAt);
+    const unchanged = isUnchanged(headers, variant.etag, variant.lastModified);
     const answer = unchanged ? answers.notModified : method === 'HEAD' ? answers.head : answers.ok;
     if (!answer) return undefined;
     counters.hot += 1;

@@ -1,4 +1,5 @@
 import type { EntryMetadata } from '@_all_docs/cache';
+import { httpDate } from './http-date.js';
 import { MEDIA_TYPE } from './negotiate.js';
 import type { VariantKey } from './rendition.js';
 import type { Settings } from './settings.js';
@@ -38,19 +39,19 @@ export function commonHeaders(
 /** What only a 200 says; the length where it is known. */
 export function bodyHeaders(
   { part, gzip }: Pick<VariantKey, 'part' | 'gzip'>,
-  modifiedAt: number | undefined,
+  lastModified: string | undefined,
   length: number | undefined,
 ): string[] {
   const headers = ['content-type', part === 'abbreviated' ? MEDIA_TYPE.abbreviated : MEDIA_TYPE.full];
   if (length !== undefined) headers.push('content-length', String(length));
   if (gzip) headers.push('content-encoding', 'gzip');
-  if (modifiedAt !== undefined) headers.push('last-modified', new Date(modifiedAt).toUTCString());
+  if (lastModified !== undefined) headers.push('last-modified', lastModified);
   return headers;
 }
 
-/** Epoch milliseconds of a document's last change, where that is known. */
-export function modifiedAt({ lastModified, modified }: EntryMetadata): number | undefined {
-  return timeOf(lastModified) ?? timeOf(modified);
+/** When a document changed last, as an HTTP date, where that is known. */
+export function lastModifiedOf({ lastModified, modified }: EntryMetadata): string | undefined {
+  return httpDate(lastModified) ?? httpDate(modified);
 }
 
 /** RFC 9211: whether the answer came from here, how long it stays fresh (below zero: how long it has not been), and why it could not be renewed. */
@@ -58,9 +59,4 @@ function cacheStatus({ how, trouble }: Shown, ttlMs: number): string {
   if (how === 'miss') return '_all_docs; fwd=miss; stored';
   const ttl = Number.isFinite(ttlMs) ? `; ttl=${Math.floor(ttlMs / 1000)}` : '';
   return `_all_docs; hit${ttl}${trouble === undefined ? '' : `; detail=${trouble}`}`;
-}
-
-function timeOf(date: string | undefined): number | undefined {
-  const time = date === undefined ? Number.NaN : Date.parse(date);
-  return Number.isNaN(time) ? undefined : time;
 }

@@ -1,7 +1,6 @@
 import { encodeOrigin } from '@_all_docs/cache';
 import { type Answer, type AnswerRequest, toResponse } from './answer.js';
 import { type Answerers, dispatch, failureFields, pathOf } from './dispatch.js';
-import { EdgeAnswers } from './edge-answers.js';
 import { EdgeDocuments } from './edge-documents.js';
 import type { EdgeEnv, EdgeOptions } from './edge-env.js';
 import { EdgeKeys } from './edge-keys.js';
@@ -37,13 +36,13 @@ export class EdgeRegistry {
       return loaded;
     };
     const parts = { settings, keys, store, pull };
-    const answers = new EdgeAnswers(new EdgeDocuments(env, parts), settings, env.codec);
+    const documents = new EdgeDocuments(env, parts);
     const tarballs = new EdgeTarballs(env, parts);
     this.#env = env;
     this.#settings = settings;
     this.#pull = pull;
     this.#answerers = {
-      document: (route, { method }, headers) => answers.answer(route, method, headers),
+      document: (route, { method }, headers) => documents.answer(route, method, headers),
       tarball: (route, { method }, headers) => answerTarball(tarballs, route, method, headers),
       other: async (...asked) => (await pull()).answer(...asked),
     };

@@ -1,4 +1,4 @@
-import { bodyHeaders, commonHeaders, modifiedAt } from './document-headers.js';
+import { bodyHeaders, commonHeaders, lastModifiedOf } from './document-headers.js';
 import type { Found } from './documents.js';
 import { etagOf, type Part, type VariantKey } from './rendition.js';
 import type { Settings } from './settings.js';
@@ -20,8 +20,8 @@ export class Variant implements VariantKey {
   readonly base: string;
   readonly digest: string;
   readonly etag: string;
-  /** Epoch milliseconds of the document's last change, where that is known. */
-  readonly modifiedAt: number | undefined;
+  /** When the document changed last, as an HTTP date, where that is known. */
+  readonly lastModified: string | undefined;
   #body: Uint8Array | undefined;
   #length: number | undefined;
   #prepared: PreparedAnswers | undefined;
@@ -32,7 +32,7 @@ export class Variant implements VariantKey {
     this.base = base;
     this.digest = digest;
     this.etag = etagOf({ part, gzip, base }, digest);
-    this.modifiedAt = modifiedAt(metadata);
+    this.lastModified = lastModifiedOf(metadata);
   }
 
   get body(): Uint8Array | undefined {
@@ -58,7 +58,7 @@ export class Variant implements VariantKey {
 
   /** Headers of a 200; the length only where it is known. */
   headers(found: Found, settings: Settings, length: number | undefined): string[] {
-    return [...bodyHeaders(this, this.modifiedAt, length), ...commonHeaders(this.etag, found, settings)];
+    return [...bodyHeaders(this, this.lastModified, length), ...commonHeaders(this.etag, found, settings)];
   }
 
   #make(found: Found, settings: Settings): PreparedAnswers {

@@ -256,6 +256,30 @@ describe('validators', () => {
     expect(both.headers['last-modified']).toBe('Thu, 02 Jan 2025 03:04:05 GMT');
   });
 
+  const DATE = 'Thu, 02 Jan 2025 03:04:05 GMT';
+  test.each([
+    ['Thu, 02 Jan 2025 03:04:05 GMT', DATE],
+    ['Thursday, 02-Jan-25 03:04:05 GMT', DATE],
+    ['2025-01-02T03:04:05.678Z', DATE],
+    ['Thu, 02 Jan 2025 03:04:05 UTC', DATE],
+    ['Thu, 2 Jan 2025 03:04:05 GMT', DATE],
+    ['Thu, 02 Joy 2025 03:04:05 GMT', undefined],
+    ['Thu, 02 Jan 2025 03:04:0x GMT', undefined],
+    ['yesterday', undefined],
+    ['', undefined],
+  ])('the origin\'s Last-Modified "%s" is said as %s, or else what the document says', async (said, sent) => {
+    const { 'dist-tags': tags, versions } = documentOf('express');
+    const short = { name: 'express', modified: '2024-05-06T07:08:09.012Z', 'dist-tags': tags, versions };
+    for (const [form, document, other] of [
+      ['full', documentOf('express'), undefined],
+      ['abbreviated', short, 'Mon, 06 May 2024 07:08:09 GMT'],
+    ] as const) {
+      const { ask, hold } = replica({ options: { form } });
+      await hold(document, { 'last-modified': said });
+      expect((await ask('/npm/express')).headers['last-modified']).toBe(sent ?? other);
+    }
+  });
+
   test('HEAD says all that GET says, without the body', async () => {
     const { ask, hold } = replica();
     await hold(documentOf('express'));

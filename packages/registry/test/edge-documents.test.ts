@@ -46,19 +46,23 @@ describe('a document that is held', () => {
   });
 
   test.each([FULL, ABBREVIATED])(
-    'is sent as %s without a regular expression: on a host that compiles nothing, the first one is a twentieth of the answer',
+    'is sent as %s without a regular expression, and without writing a date: on a host that compiles nothing, the first of either is a twentieth of the answer',
     async (accept) => {
       const it = edge({ options: { tarballHost: 'origin' } });
-      it.origin.say('/express', answer(JSON.stringify(express)));
+      const date = { 'last-modified': 'Thu, 02 Jan 2025 03:04:05 GMT' };
+      it.origin.say('/express', answer(JSON.stringify(express), { headers: date }));
       const headers: Record<string, string> = { ...GZIP, accept, host: 'replica.test:8080' };
       await it.ask('/npm/express', { headers });
       const exec = vi.spyOn(RegExp.prototype, 'exec');
+      const write = vi.spyOn(Date.prototype, 'toUTCString');
       const get = (name: string) => headers[name] ?? null;
       const request = { method: 'GET', url: 'http://replica.test:8080/npm/express', headers: { get }, body: null };
-      const { status } = await it.registry.answer(request, '/npm/express');
-      const ran = exec.mock.contexts.map(String);
+      const { status, headers: said } = await it.registry.answer(request, '/npm/express');
+      const ran = [...exec.mock.contexts.map(String), ...write.mock.calls];
       exec.mockRestore();
+      write.mockRestore();
       expect([status, ran]).toEqual([200, []]);
+      expect(said).toContain(date['last-modified']);
     },
   );
 
