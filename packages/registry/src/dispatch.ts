@@ -88,8 +88,8 @@ function refuse(method: string, allow: string, registry: string): Answer {
   return jsonAnswer(405, { code: 'MethodNotAllowedError', error }, ['allow', allow]);
 }
 
-/** The path and query of a URL as they stand in it. */
-export function pathOf(url: string): string {
+/** The request target in a URL: its path and query as they stand there. */
+export function targetOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('://') + 3);
   return start === -1 ? '/' : url.slice(start);
 }

@@ -1,6 +1,6 @@
 import { encodeOrigin } from '@_all_docs/cache';
 import { type Answer, type AnswerRequest, toResponse } from './answer.js';
-import { type Answerers, dispatch, failureFields, pathOf } from './dispatch.js';
+import { type Answerers, dispatch, failureFields, targetOf } from './dispatch.js';
 import { EdgeDocuments } from './edge-documents.js';
 import type { EdgeEnv, EdgeOptions } from './edge-env.js';
 import { EdgeKeys } from './edge-keys.js';
@@ -53,7 +53,7 @@ export class EdgeRegistry {
    * said so. `target` is the request target as it was received; without it the path of `request.url` has to do, in which a
    * URL library has resolved dots already.
    */
-  async handle(request: Request, target = pathOf(request.url)): Promise<Response> {
+  async handle(request: Request, target = targetOf(request.url)): Promise<Response> {
     return toResponse(await this.answer(request, target), request.method);
   }
 

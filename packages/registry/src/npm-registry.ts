@@ -3,7 +3,7 @@ import { answerAdvisories } from './advisories.js';
 import { type Answer, type AnswerRequest, toResponse } from './answer.js';
 import type { HeaderLookup } from './conditional.js';
 import { DerivedCache } from './derived-cache.js';
-import { type Answerers, type DispatchOptions, dispatch, failureFields, pathOf } from './dispatch.js';
+import { type Answerers, type DispatchOptions, dispatch, failureFields, targetOf } from './dispatch.js';
 import { DocumentAnswers } from './document-answers.js';
 import { Documents } from './documents.js';
 import { knownNames } from './names.js';
@@ -99,7 +99,7 @@ export class NpmRegistry {
    * The answer to a request. `target` is the request target as it was received, dots and percent escapes untouched;
    * without it the path of `request.url` has to do, in which a URL library has resolved dots already.
    */
-  async handle(request: Request, target = pathOf(request.url)): Promise<Response> {
+  async handle(request: Request, target = targetOf(request.url)): Promise<Response> {
     return toResponse(await this.answer(request, target), request.method);
   }
 

@@ -1,6 +1,13 @@
 import type { ChangeSource } from '@_all_docs/origin';
 import { EdgeOrigin } from '@_all_docs/origin/edge';
-import { type Answer, type AnswerRequest, EdgeRegistry, errorAnswer, jsonAnswer } from '@_all_docs/registry/edge';
+import {
+  type Answer,
+  type AnswerRequest,
+  EdgeRegistry,
+  errorAnswer,
+  jsonAnswer,
+  targetOf,
+} from '@_all_docs/registry/edge';
 import { bears } from './bearer.js';
 import { createEnv, type FastlyEnv } from './create-env.js';
 import { FastlyError } from './errors.js';
@@ -82,12 +89,6 @@ async function work(request: Request, env: FastlyEnv, registry: EdgeRegistry): P
     if (code === 'ERR_BAD_WORK_ITEM') return jsonAnswer(400, { code, error: message });
     throw error;
   }
-}
-
-/** The path and query of a URL as they stand in it. */
-function targetOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  return start === -1 ? '/' : url.slice(start);
 }
 
 /** An answer as this host takes it. Where its length is known it is said: the host would send the body in chunks else. */
