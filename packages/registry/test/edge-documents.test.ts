@@ -46,7 +46,7 @@ describe('a document that is held', () => {
   });
 
   test.each([FULL, ABBREVIATED])(
-    'is sent as %s without a regular expression, and without writing a date: on a host that compiles nothing, the first of either is a twentieth of the answer',
+    'is sent as %s without a regular expression, and without writing a date: on a host that compiles nothing, either is some hundredths of the answer',
     async (accept) => {
       const it = edge({ options: { tarballHost: 'origin' } });
       const date = { 'last-modified': 'Thu, 02 Jan 2025 03:04:05 GMT' };
