@@ -848,6 +848,8 @@ describe('room', () => {
       await clock.advance(2_000);
       await ask(`/npm/q${i}`);
     }
+    // They are stored behind the answers.
+    await settled();
     let bytes = 0;
     for (const key of await derived()) bytes += (await storage.head(key))?.size ?? 0;
     expect(bytes).toBeGreaterThan(5_000);
